@@ -1,0 +1,1 @@
+"""Request ids, and whose account a page request works in."""

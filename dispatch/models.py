@@ -1,0 +1,114 @@
+"""Who sends, what was tried, and what came in. The rows that are sent belong to the domains (see `lane`)."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class Owner(models.Model):
+    """One database session of one sender process. Dead when its heartbeat is older than `owners.DEAD_AFTER`."""
+
+    provider = models.CharField(max_length=30)
+    pid = models.IntegerField()
+    host = models.CharField(max_length=200)
+    started_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["provider"], condition=models.Q(ended_at=None), name="owner_alive")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} #{self.pk} (pid {self.pid})"
+
+
+class AttemptState(models.TextChoices):
+    CALLING = "calling"  # committed right before the call
+    ACCEPTED = "accepted"  # the provider took it
+    REJECTED = "rejected"  # the provider refused it, documented
+    UNKNOWN = "unknown"  # called, and nobody knows yet
+    RELEASED = "released"  # proven not to have happened
+
+
+class Attempt(models.Model):
+    """One call to a provider for one row. Abstract: each lane has its own table with a foreign key named `row`.
+
+    `address` is the recipient's address at the provider, `sender` ours; `provider_id` is the provider's id of what it
+    accepted, `code` its documented reason for a refusal.
+    """
+
+    uuid = models.UUIDField(default=uuid.uuid4, editable=False)
+    account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
+    sender = models.CharField(max_length=80)
+    address = models.CharField(max_length=80)
+    owner = models.BigIntegerField()
+    state = models.CharField(max_length=20, choices=AttemptState)
+    called_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+    provider_id = models.CharField(max_length=80, blank=True)
+    code = models.CharField(max_length=40, blank=True)
+    detail = models.TextField(blank=True)
+    checks = models.SmallIntegerField(db_default=0)
+    checked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.address} {self.state}"
+
+
+class InboxEntry(models.Model):
+    """A webhook as it arrived: stored and deduplicated before it is acknowledged, applied in batches, replayable."""
+
+    class Result(models.TextChoices):
+        WAITING = "waiting"
+        APPLIED = "applied"
+        NO_EFFECT = "no_effect"
+        FAILED = "failed"
+
+    account = models.ForeignKey("accounts.Account", null=True, on_delete=models.CASCADE, related_name="+")
+    provider = models.CharField(max_length=30)
+    kind = models.CharField(max_length=40)
+    connection = models.ForeignKey("accounts.Connection", null=True, on_delete=models.SET_NULL, related_name="+")
+    dedupe_key = models.CharField(max_length=200)
+    body = models.BinaryField()
+    headers = models.JSONField(default=dict)
+    # What the door already knows from the address, for example the attempt a callback belongs to.
+    context = models.JSONField(default=dict)
+    received_at = models.DateTimeField(db_default=Now())
+    result = models.CharField(max_length=20, choices=Result, db_default=Result.WAITING)
+    applied_at = models.DateTimeField(null=True)
+    tries = models.SmallIntegerField(db_default=0)
+    next_try_at = models.DateTimeField(db_default=Now())
+    error = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name_plural = "inbox entries"
+        constraints = [
+            models.UniqueConstraint(fields=["account", "provider", "dedupe_key"], name="inbox_once"),
+        ]
+        indexes = [
+            models.Index(fields=["next_try_at", "id"], condition=models.Q(result="waiting"), name="inbox_waiting"),
+            models.Index(fields=["received_at"], name="inbox_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.kind} {self.dedupe_key}"
+
+
+class Pace(models.Model):
+    """The slot schedule (GCRA) of one sender at one provider: `next_slot` moves by k/rate as k calls are let go."""
+
+    provider = models.CharField(max_length=30)
+    sender = models.CharField(max_length=80)
+    next_slot = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["provider", "sender"], name="pace_once")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.sender}"
