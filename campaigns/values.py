@@ -44,8 +44,8 @@ def check_values(
 ) -> dict[str, str]:
     """Return `{name: text}` for values a caller gave, keyed by name or by the template's number.
 
-    Texts and finite numbers are values. With `allowed`, other names are refused; without, any well-formed name
-    is kept (a lead may carry a variable that only the next version uses). Raises `Invalid` with
+    Texts and finite numbers are values. With `allowed`, other names are refused; without, any well-formed
+    name is kept (a lead may carry a variable that only the next version uses). Raises `Invalid` with
     `details["{field}.{key}"]`.
     """
     if not isinstance(values, Mapping):
@@ -58,7 +58,7 @@ def check_values(
         name = variables.get(key, key)
         fault = _key_fault(name, allowed, checked) or value_fault(value)
         if fault:
-            faults[f"{field}.{key}"] = [fault]
+            faults[f"{field}.{str(key)[:64]}"] = [fault]
         else:
             checked[name] = str(value)
     if faults:

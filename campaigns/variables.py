@@ -106,19 +106,23 @@ def number(content_context: Context, variables: object = None) -> tuple[dict[str
         raise refused("variables", "Use either names or numbers in one template, not both.")
     if numbers:
         _check_fit(numbers, given)
-        # Rewritten all the same, so that `{{ 1 }}` leaves as `{{1}}`.
-        return replace(content_context, "{{{}}}".format), {key: given[key] for key in sorted(given, key=int)}
-    by_number = {str(index): name for index, name in enumerate(found, start=1)}
-    if given and given != by_number:
-        unused = ", ".join(sorted(set(given.values()) - set(found))) or "the numbering"
+        by_number = {key: given[key] for key in sorted(given, key=int)}
+        number_of = dict(zip(numbers, numbers, strict=True))
+    else:
+        by_number = {str(index): name for index, name in enumerate(found, start=1)}
+        number_of = {name: key for key, name in by_number.items()}
+    if given not in ({}, by_number):
+        unused = ", ".join(sorted(set(given.values()) - set(found))) or "the order differs"
         raise refused("variables", f"The map does not fit the names in the template: {unused}.")
-    by_name = {name: key for key, name in by_number.items()}
-    return replace(content_context, lambda name: "{{" + by_name[name] + "}}"), by_number
+    # Numbers are rewritten too, so that `{{ 1 }}` leaves as `{{1}}`.
+    content: dict[str, Any] = replace(content_context, lambda name: "{{" + number_of[name] + "}}")
+    return content, by_number
 
 
 def named(content_context: Context, variables: Numbered) -> dict[str, Any]:
     """Return a numbered content with the names back in place, for people to edit."""
-    return replace(content_context, lambda key: "{{" + variables.get(key, key) + "}}")
+    content: dict[str, Any] = replace(content_context, lambda key: "{{" + variables.get(key, key) + "}}")
+    return content
 
 
 def replace(value: Any, replacement: Callable[[str], str]) -> Any:
@@ -179,7 +183,7 @@ def _checked_map(variables: object) -> dict[str, str]:
     if not isinstance(variables, Mapping):
         raise refused("variables", 'Give an object such as {"1": "lead_name"}.')
     faults = {
-        f"variables.{key}": ["Give the name of a variable, such as lead_name."]
+        f"variables.{str(key)[:64]}": ["Give the name of a variable, such as lead_name."]
         for key, name in variables.items()
         if not isinstance(name, str) or not NAME.fullmatch(name)
     }
