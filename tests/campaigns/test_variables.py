@@ -184,7 +184,7 @@ def test_hydrating_fills_in_once_and_names_what_is_missing():
     content, variables = number(
         {
             "body": "Hi {{lead_name}}, {{order_id}}: {{order_id}}",
-            "actions": [{"url": "https://e.com/{{order_id}}"}],
+            "actions": [{"url": "https://e.com/{{order_id}}", "n": 5}],
         }
     )
 
