@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from providers.sandbox.faults import Fate, Settings
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
+_arrival = attrgetter("arrived_at")
 GARBAGE = b"<!doctype html><title>Bad gateway</title><h1>Something in between answered instead</h1>"
 
 
@@ -33,37 +35,28 @@ class Answer(NamedTuple):
 
 
 @dataclass(slots=True)
-class Call:
-    """`key` is what the caller can find the call by: the attempt in its callback URL, or a template's name."""
+class Entry:
+    """What is kept of a call. `key` is what the caller knows it by: the attempt in its callback URL, or a template's name."""
 
     kind: str
     to: str | None
     key: str | None
     arrived_at: float
-    fate: Fate
-    slow: bool
-    act: Callable[[], Answer]
-    refuse: Callable[[int], Answer]
     outcome: str = "arrived"
     sid: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "to": self.to,
-            "key": self.key,
-            "arrived_at": self.arrived_at,
-            "outcome": self.outcome,
-            "sid": self.sid,
-        }
+        return {name: getattr(self, name) for name in Entry.__slots__}
 
 
-def _gone() -> Answer:
-    raise AssertionError("a call read back from the journal is over")
+class Call(NamedTuple):
+    """A call under way. `act` does what was asked; `refuse` makes the provider's own 429 and 500."""
 
-
-def _refused(_status: int) -> Answer:
-    raise AssertionError("a call read back from the journal is over")
+    entry: Entry
+    fate: Fate
+    slow: bool
+    act: Callable[[Entry], Answer]
+    refuse: Callable[[int], Answer]
 
 
 @dataclass(slots=True)
@@ -73,7 +66,7 @@ class Exchange:
     provider: str
     journal: Journal
     settings: Settings = field(default_factory=Settings)
-    calls: list[Call] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     _tries: Counter[str] = field(default_factory=Counter)
 
     def arrive(
@@ -84,10 +77,10 @@ class Exchange:
         to: str | None,
         key: str | None,
         name: str,
-        act: Callable[[], Answer],
+        act: Callable[[Entry], Answer],
         refuse: Callable[[int], Answer],
     ) -> Call:
-        """Note the start of a call. `act` does what was asked; `refuse` makes the provider's own 429 and 500.
+        """Note the start of a call.
 
         A call without a key draws by its `name` and by how often that was tried, so that a retry is another draw.
         """
@@ -95,11 +88,9 @@ class Exchange:
         if drawn is None:
             self._tries[name] += 1
             drawn = f"{name}|{self._tries[name]}"
-        call = Call(
-            kind, to, key, now, self.settings.fate_of(drawn), self.settings.is_slow(drawn), act=act, refuse=refuse
-        )
-        self.calls.append(call)
-        return call
+        entry = Entry(kind, to, key, now)
+        self.entries.append(entry)
+        return Call(entry, self.settings.fate_of(drawn), self.settings.is_slow(drawn), act, refuse)
 
     def held_seconds(self, call: Call) -> float:
         """How long the call waits before anything happens."""
@@ -112,19 +103,19 @@ class Exchange:
     def settle(self, call: Call) -> Answer:
         """Do what was asked, unless fate is against it, and write down what happened."""
         answer = self._answer(call)
-        self.journal.append({"p": self.provider, "k": "call", **call.as_json()})
+        self.journal.append({"p": self.provider, "k": "call", **call.entry.as_json()})
         return answer
 
     def _answer(self, call: Call) -> Answer:
-        call.outcome = str(call.fate)
+        call.entry.outcome = str(call.fate)
         if call.fate is Fate.STATUS_429:
             refusal = call.refuse(429)
             return refusal._replace(headers=(("Retry-After", str(self.settings.retry_after_s)),))
         if call.fate is Fate.STATUS_500:
             return call.refuse(500)
-        answer = call.act()
+        answer = call.act(call.entry)
         if answer.status >= 400:  # noqa: PLR2004  # an HTTP refusal of the provider's own outranks the fault
-            call.outcome = f"refused:{json.loads(answer.body)['code']}"
+            call.entry.outcome = f"refused:{json.loads(answer.body)['code']}"
             return answer
         match call.fate:
             case Fate.STATUS_500_ACCEPTED:
@@ -135,20 +126,27 @@ class Exchange:
                 return Answer(200, GARBAGE, HTML)
         return answer
 
-    def remember(self, record: dict[str, Any]) -> None:
-        """Take a call back from the journal."""
-        self.calls.append(
-            Call(
-                record["kind"], record["to"], record["key"], record["arrived_at"],
-                Fate.ACCEPTED, slow=False, act=_gone, refuse=_refused, outcome=record["outcome"], sid=record["sid"],
-            )
-        )  # fmt: skip
+    def set(self, settings: Settings) -> None:
+        self.settings = settings
+        self.journal.append({"p": self.provider, "k": "settings", "settings": asdict(settings)})
+        self.journal.flush()
 
-    def since(self, moment: float) -> list[Call]:
+    def remember(self, record: dict[str, Any]) -> None:
+        """Take an entry, or settings, back from the journal."""
+        if record["k"] == "settings":
+            self.settings = Settings().changed(record["settings"])
+            return
+        self.entries.append(Entry(**{name: record[name] for name in Entry.__slots__}))
+
+    def sort(self) -> None:
+        """The journal is in the order of the answers; we list in the order of arrival."""
+        self.entries.sort(key=_arrival)
+
+    def since(self, moment: float) -> list[Entry]:
         """Calls that arrived at `moment` (epoch seconds) or later, in order of arrival."""
-        return self.calls[bisect_left(self.calls, moment, key=lambda call: call.arrived_at) :]
+        return self.entries[bisect_left(self.entries, moment, key=_arrival) :]
 
     def forget(self) -> None:
         self.settings = Settings()
-        self.calls.clear()
+        self.entries.clear()
         self._tries.clear()

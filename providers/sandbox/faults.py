@@ -76,7 +76,9 @@ class Settings:
     # Calls. The acceptance comes first; the answer leaves latency_ms after the arrival.
     latency_ms: float = _setting(_milliseconds, 0.0)
     slow_share: float = _setting(_share, 1.0)  # this share of the calls …
-    slow_after_ms: float = _setting(_milliseconds, 0.0)  # … is answered this much later, though accepted at once
+    slow_after_ms: float = _setting(
+        _milliseconds, 0.0
+    )  # … is answered this much later, though accepted at once
     accept_after_ms: float = _setting(_milliseconds, 0.0)  # … is accepted (and answered) this much later
     lose_response: float = _setting(_share, 0.0)  # accepted, then the connection is reset
     status_500: float = _setting(_share, 0.0)  # not accepted
@@ -115,7 +117,9 @@ class Settings:
 
     @property
     def share_of_faulty_calls(self) -> float:
-        return self.status_429 + self.status_500 + self.status_500_accepted + self.lose_response + self.garbage
+        return (
+            self.status_429 + self.status_500 + self.status_500_accepted + self.lose_response + self.garbage
+        )
 
     def fate_of(self, key: str) -> Fate:
         if not self.share_of_faulty_calls:

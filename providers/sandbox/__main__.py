@@ -1,0 +1,3 @@
+from providers.sandbox.server import main
+
+main()

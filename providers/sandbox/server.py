@@ -1,0 +1,203 @@
+"""The sandbox's process: one port, a fast lane for the call the load tests make, and aiohttp for all the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import signal
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from providers.sandbox import control, phone
+from providers.sandbox.journal import Journal
+from providers.sandbox.twilio import Twilio
+from providers.sandbox.twilio.doors import in_twilios_words
+from providers.sandbox.wire import EARLY_SECONDS, refusals, reset, same_origin
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from providers.sandbox.exchange import Answer, Call
+
+PROVIDERS = (Twilio,)
+HOST = "127.0.0.1"
+LARGEST_FAST_REQUEST = 64 * 1024
+KEEP_ALIVE_SECONDS = 3600.0
+REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+
+log = logging.getLogger("providers.sandbox")
+
+
+class FastLane(asyncio.Protocol):
+    """One connection: plain `POST …/Messages.json` requests are read here, everything else goes to aiohttp as it came.
+
+    Only a complete, ordinary request is taken (Content-Length, no pipelining, connection kept), so that whatever is
+    unusual or malformed meets a full HTTP parser.
+    """
+
+    _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,6}) *\r\n", re.IGNORECASE)
+    _AUTHORIZATION = re.compile(rb"\r\nauthorization: *([^\r\n]*)", re.IGNORECASE)
+    _UNUSUAL = re.compile(rb"\r\n(?:transfer-encoding|expect|upgrade|connection: *close)", re.IGNORECASE)
+
+    def __init__(self, twilio: Twilio, server: web.Server[web.Request]) -> None:
+        self._twilio = twilio
+        self._server = server
+        self._path = re.compile(Twilio.fast_path)
+        self._prefix = Twilio.fast_path.partition(b"(")[0]
+        self._loop = asyncio.get_running_loop()
+        self._slow: asyncio.Protocol | None = None
+        self._waiting = b""
+
+    # asyncio calls these.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._slow:
+            self._slow.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        if self._slow:
+            self._slow.pause_writing()
+
+    def resume_writing(self) -> None:
+        if self._slow:
+            self._slow.resume_writing()
+
+    def eof_received(self) -> bool | None:
+        return self._slow.eof_received() if self._slow else None
+
+    def data_received(self, data: bytes) -> None:
+        data = self._waiting + data if self._waiting else data
+        self._waiting = b""
+        request = self._path.match(data)
+        if not request:
+            self._pass_on(data)
+            return
+        head_end = data.find(b"\r\n\r\n") + 2
+        length = self._LENGTH.search(data, 0, head_end)
+        if head_end > 1 and (not length or self._UNUSUAL.search(data, 0, head_end)):
+            self._pass_on(data)
+            return
+        end = head_end + 2 + int(length[1]) if length else len(data) + 1
+        if len(data) < end <= LARGEST_FAST_REQUEST:
+            self._waiting = data
+        elif len(data) == end:
+            authorization = self._AUTHORIZATION.search(data, 0, head_end)
+            self._take(request[1], authorization[1] if authorization else b"", data[head_end + 2 :])
+        else:
+            self._pass_on(data)
+
+    # What happens to a request.
+
+    def _pass_on(self, data: bytes) -> None:
+        if not self._slow:
+            self._slow = self._server()
+            self._slow.connection_made(self._transport)
+        self._slow.data_received(data)
+
+    def _take(self, account: bytes, authorization: bytes, body: bytes) -> None:
+        now = self._loop.time()
+        call = self._twilio.arrive(account, authorization, body)
+        held = self._twilio.exchange.held_seconds(call)
+        if held:
+            self._loop.call_at(now + held, self._finish, call, now + held)
+        else:
+            self._finish(call, now)
+
+    def _finish(self, call: Call, begun: float) -> None:
+        exchange = self._twilio.exchange
+        answer = exchange.settle(call)
+        # Also without a delay the answer waits for the others of this turn of the loop: one write to disk for all.
+        due = begun + exchange.answer_seconds(call) - EARLY_SECONDS
+        if due > self._loop.time():
+            self._loop.call_at(due, self._send, answer)
+        else:
+            self._loop.call_soon(self._send, answer)
+
+    def _send(self, answer: Answer) -> None:
+        self._twilio.exchange.journal.flush()
+        if self._transport.is_closing():
+            return
+        if answer.hang_up:
+            reset(self._transport)
+            return
+        headers = b"".join(b"%b: %b\r\n" % (name.encode(), value.encode()) for name, value in answer.headers)
+        self._transport.write(
+            b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n%b\r\n%b"
+            % (
+                answer.status,
+                REASONS[answer.status],
+                answer.content_type.encode(),
+                len(answer.body),
+                headers,
+                answer.body,
+            )
+        )
+
+
+class Running:
+    """A sandbox that is served."""
+
+    def __init__(self, twilio: Twilio, url: str) -> None:
+        self.twilio = twilio
+        self.url = url
+
+
+@asynccontextmanager
+async def serving(folder: Path, port: int) -> AsyncIterator[Running]:
+    """Serve on loopback `port` with the state in `folder` until the context ends.
+
+    Raises OSError when the port is taken, JournalInUse when the folder is.
+    """
+    journal = Journal(folder)
+    providers = {each.name: each(journal) for each in PROVIDERS}
+    app = web.Application(middlewares=[same_origin, refusals, in_twilios_words])
+    for provider in providers.values():
+        app.add_routes(provider.routes())
+    app.add_routes(control.Control(providers, journal).routes())
+    app.add_routes(phone.Phone(providers["twilio"]).routes())
+    for record in journal.records():
+        providers[record["p"]].replay(record)
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS, handle_signals=False)
+    await runner.setup()
+    assert runner.server
+    server = await asyncio.get_running_loop().create_server(
+        lambda: FastLane(providers["twilio"], runner.server), HOST, port, backlog=1024
+    )
+    try:
+        for provider in providers.values():
+            await provider.start()
+        yield Running(providers["twilio"], f"http://{HOST}:{port}")
+    finally:
+        server.close()
+        for provider in providers.values():
+            await provider.stop()
+        await runner.cleanup()
+        journal.close()
+
+
+async def _serve_until_stopped(folder: Path, port: int) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    async with serving(folder, port) as running:
+        log.info("the providers' sandbox answers at %s, its phone at %s/phone", running.url, running.url)
+        await stopped.wait()
+
+
+def main() -> None:
+    """Serve as the environment says (SANDBOX_PORT, DATA_DIR, PUBLIC_BASE_URL) until SIGINT or SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    here = Path(__file__).resolve().parents[2]
+    folder = Path(os.environ.get("DATA_DIR") or here / ".data") / "sandbox"
+    asyncio.run(_serve_until_stopped(folder, int(os.environ.get("SANDBOX_PORT", "8100"))))
