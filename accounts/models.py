@@ -26,7 +26,7 @@ class AccountStatus(models.TextChoices):
 
 @guarded(born=[AccountStatus.ACTIVE])
 class Account(Lifecycle):
-    """A merchant: the tenant that owns everything else. No call to a provider starts while it is not active."""
+    """A merchant: the tenant that owns everything else. No call to a provider starts unless it is active."""
 
     owner_column = "id"
 
@@ -123,10 +123,10 @@ class Membership(Owned):
 
 
 class Connection(Owned):
-    """An account's credentials at one provider. Secrets are sealed with DATA_KEY before they reach the database.
+    """An account's credentials at one provider. Secrets reach the database only when sealed with DATA_KEY.
 
-    For Twilio: `external_id` is the AccountSid, `sender` the WhatsApp number (E.164) or Messaging Service SID that
-    messages come from, and the secret is `{"auth_token": "…"}`.
+    For Twilio: `external_id` is the AccountSid, `sender` the WhatsApp number (E.164) or Messaging Service SID
+    that messages come from, and the secret is `{"auth_token": "…"}`.
     """
 
     provider = models.CharField(max_length=30)

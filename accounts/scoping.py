@@ -23,7 +23,7 @@ class AccountQuerySet(models.QuerySet[M]):
 
 
 class Owned(models.Model):
-    """A row that belongs to one account. Children carry `account` too, so that no join decides whose they are."""
+    """A row of one account. Children carry `account` too, so that no join decides whose they are."""
 
     account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
 
@@ -46,7 +46,7 @@ def parent_key(model: str) -> models.UniqueConstraint:
 
 
 class SameAccount(BaseConstraint):
-    """FOREIGN KEY (account_id, <field>_id) REFERENCES parent (account_id, id): no row ever points across the wall."""
+    """FOREIGN KEY (account_id, <field>_id) REFERENCES parent (account_id, id): nothing crosses the wall."""
 
     violation_error_code = "other_account"
     violation_error_message = "The related object belongs to another account."
@@ -55,9 +55,9 @@ class SameAccount(BaseConstraint):
         super().__init__(name=name)
         self.field = field
 
-    def constraint_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
+    def constraint_sql(self, model: Any, schema_editor: Any) -> str:
         parent: Any = model._meta.get_field(self.field).related_model
-        column = model._meta.get_field(self.field).column  # type: ignore[union-attr]
+        column = model._meta.get_field(self.field).column
         quote = schema_editor.quote_name
         return (
             f"CONSTRAINT {quote(self.name)} FOREIGN KEY ({quote('account_id')}, {quote(column)}) "
@@ -66,7 +66,8 @@ class SameAccount(BaseConstraint):
         )
 
     def create_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:  # type: ignore[override]
-        return f"ALTER TABLE {schema_editor.quote_name(model._meta.db_table)} ADD {self.constraint_sql(model, schema_editor)}"
+        table = schema_editor.quote_name(model._meta.db_table)
+        return f"ALTER TABLE {table} ADD {self.constraint_sql(model, schema_editor)}"
 
     def remove_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:  # type: ignore[override]
         table = schema_editor.quote_name(model._meta.db_table)

@@ -63,7 +63,7 @@ class Job(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """The first answer to a POST that carried an Idempotency-Key, written in the transaction of its effect."""
+    """The first answer to a POST with an Idempotency-Key, written in the transaction of its effect."""
 
     account = models.ForeignKey("accounts.Account", on_delete=models.CASCADE, related_name="+")
     path = models.CharField(max_length=300)
@@ -75,7 +75,9 @@ class IdempotencyKey(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["account", "path", "key"], name="idempotency_key_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "path", "key"], name="idempotency_key_once")
+        ]
         indexes = [models.Index(fields=["created_at"], name="idempotency_key_age")]
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ import environ
 from cryptography.fernet import Fernet
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+env = environ.Env()  # type: ignore[no-untyped-call]  # django-environ ships no types
 
 
 def kept(name: str, make: str) -> str:

@@ -47,10 +47,16 @@ class Customer(Owned):
         constraints = [
             parent_key("customer"),
             models.UniqueConstraint(fields=["account", "public_id"], name="customer_public_id"),
-            models.UniqueConstraint("account", Lower("email"), condition=~models.Q(email=""), name="customer_email_once"),
-            models.UniqueConstraint(fields=["account", "phone"], condition=~models.Q(phone=""), name="customer_phone_once"),
             models.UniqueConstraint(
-                fields=["account", "external_id"], condition=~models.Q(external_id=""), name="customer_external_id_once"
+                "account", Lower("email"), condition=~models.Q(email=""), name="customer_email_once"
+            ),
+            models.UniqueConstraint(
+                fields=["account", "phone"], condition=~models.Q(phone=""), name="customer_phone_once"
+            ),
+            models.UniqueConstraint(
+                fields=["account", "external_id"],
+                condition=~models.Q(external_id=""),
+                name="customer_external_id_once",
             ),
         ]
 
@@ -59,7 +65,7 @@ class Customer(Owned):
 
 
 class ConsentEntry(Owned):
-    """One line of the consent ledger: never changed, never deleted but by erasure (which blanks the proof)."""
+    """One line of the consent ledger: never changed, never deleted; erasure only blanks the proof."""
 
     class Act(models.TextChoices):
         GRANTED = "granted"

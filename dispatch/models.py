@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 
 class Owner(models.Model):
-    """One database session of one sender process. Dead when its heartbeat is older than `owners.DEAD_AFTER`."""
+    """One database session of one sender process; dead if its heartbeat is older than `owners.DEAD_AFTER`."""
 
     provider = models.CharField(max_length=30)
     pid = models.IntegerField()
@@ -34,10 +34,10 @@ class AttemptState(models.TextChoices):
 
 
 class Attempt(models.Model):
-    """One call to a provider for one row. Abstract: each lane has its own table with a foreign key named `row`.
+    """One call to a provider for one row. Each lane has its own table with a foreign key named `row`.
 
-    `address` is the recipient's address at the provider, `sender` ours; `provider_id` is the provider's id of what it
-    accepted, `code` its documented reason for a refusal.
+    `address` is the recipient's address at the provider, `sender` ours; `provider_id` is the provider's id of
+    what it accepted, `code` its documented reason for a refusal.
     """
 
     uuid = models.UUIDField(default=uuid.uuid4, editable=False)
@@ -62,7 +62,7 @@ class Attempt(models.Model):
 
 
 class InboxEntry(models.Model):
-    """A webhook as it arrived: stored and deduplicated before it is acknowledged, applied in batches, replayable."""
+    """A webhook as it came: stored and deduplicated, then acknowledged; applied in batches, replayable."""
 
     class Result(models.TextChoices):
         WAITING = "waiting"
@@ -73,7 +73,9 @@ class InboxEntry(models.Model):
     account = models.ForeignKey("accounts.Account", null=True, on_delete=models.CASCADE, related_name="+")
     provider = models.CharField(max_length=30)
     kind = models.CharField(max_length=40)
-    connection = models.ForeignKey("accounts.Connection", null=True, on_delete=models.SET_NULL, related_name="+")
+    connection = models.ForeignKey(
+        "accounts.Connection", null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     dedupe_key = models.CharField(max_length=200)
     body = models.BinaryField()
     headers = models.JSONField(default=dict)
@@ -92,7 +94,9 @@ class InboxEntry(models.Model):
             models.UniqueConstraint(fields=["account", "provider", "dedupe_key"], name="inbox_once"),
         ]
         indexes = [
-            models.Index(fields=["next_try_at", "id"], condition=models.Q(result="waiting"), name="inbox_waiting"),
+            models.Index(
+                fields=["next_try_at", "id"], condition=models.Q(result="waiting"), name="inbox_waiting"
+            ),
             models.Index(fields=["received_at"], name="inbox_age"),
         ]
 
@@ -101,7 +105,7 @@ class InboxEntry(models.Model):
 
 
 class Pace(models.Model):
-    """The slot schedule (GCRA) of one sender at one provider: `next_slot` moves by k/rate as k calls are let go."""
+    """The slot schedule (GCRA) of one sender at a provider: `next_slot` moves by k/rate for k calls."""
 
     provider = models.CharField(max_length=30)
     sender = models.CharField(max_length=80)

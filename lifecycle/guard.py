@@ -1,29 +1,32 @@
-"""The database's own guard: PostgreSQL refuses an undeclared move and a birth in a state that has no way in.
+"""The database's own guard: PostgreSQL refuses an undeclared move, and a birth in a state without a way in.
 
-Two AFTER row triggers whose WHEN clause lists what is legal; only what is illegal ever reaches a function. The
-function is ours, `lifecycle_refuse`, so that no session can switch it off with a setting. AFTER, because a BEFORE
-trigger must lock the old row and turns COPY's multi-insert off (measured: docs/architecture.md).
+Two AFTER row triggers whose WHEN clause lists what is legal; only what is illegal ever reaches a function.
+The function is ours, `lifecycle_refuse`, so that no session can switch it off with a setting. AFTER, because
+a BEFORE trigger must lock the old row and turns COPY's multi-insert off (measured: docs/architecture.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pgtrigger
-from django.db import models
 
 from lifecycle.history import history_of
 from lifecycle.transition import Edge, Lifecycle, Machine
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from django.db import models
+
 L = TypeVar("L", bound=type[Lifecycle])
 
 
-class _Refusing(pgtrigger.Trigger):  # type: ignore[misc]  # pgtrigger ships no types
+class _Refusing(pgtrigger.Trigger):
     when = pgtrigger.After
     func = "RETURN NULL;"
 
-    def render_execute(self, model: type[models.Model]) -> str:  # noqa: ARG002 (pgtrigger's signature)
+    def render_execute(self, model: models.Model) -> str:  # noqa: ARG002 (pgtrigger's signature)
         return "lifecycle_refuse()"
 
 
@@ -39,7 +42,7 @@ class LegalEdges(_Refusing):
             for source, targets in by_source.items()
         )
         super().__init__(
-            operation=pgtrigger.UpdateOf("status"),
+            operation=pgtrigger.UpdateOf("status"),  # type: ignore[no-untyped-call]  # pgtrigger's
             condition=pgtrigger.Condition(f'OLD."status" IS DISTINCT FROM NEW."status" AND NOT ({legal})'),
             **options,
         )
@@ -57,10 +60,10 @@ class LegalBirth(_Refusing):
 
 
 def guarded(*, born: Iterable[str]) -> Callable[[L], L]:
-    """Class decorator: collect the edges of the class, guard them in PostgreSQL, and make its history table."""
+    """Class decorator: collect the edges of the class, guard them in PostgreSQL, make its history table."""
 
     def guard(model: L) -> L:
-        machine = Machine(edges=_declared(model), born=tuple(str(state) for state in born), moves=history_of(model))
+        machine = Machine(_declared(model), tuple(str(state) for state in born), history_of(model))
         if not machine.pairs or not machine.born:
             raise TypeError(f"{model.__name__} declares no transition or no state to be born in")
         model.machine = machine
@@ -69,9 +72,9 @@ def guarded(*, born: Iterable[str]) -> Callable[[L], L]:
             LegalEdges(name="legal_edges", pairs=machine.pairs),
             LegalBirth(name="legal_birth", born=machine.born),
         ]
-        model._meta.triggers = triggers  # type: ignore[attr-defined]
+        model._meta.triggers = triggers  # type: ignore[attr-defined]  # an option that pgtrigger adds
         # makemigrations reads the options as they were written, not as they are.
-        model._meta.original_attrs["triggers"] = triggers  # type: ignore[attr-defined]
+        model._meta.original_attrs["triggers"] = triggers
         return model
 
     return guard

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 
 class Move(models.Model):
-    """One move of one row. `row_id` is no foreign key: history outlives the row and must cost the move little."""
+    """One move of one row. `row_id` is no foreign key: history outlives the row and costs the move little."""
 
     account_id = models.BigIntegerField()
     row_id = models.BigIntegerField()

@@ -10,8 +10,8 @@ from django.db.models.functions import Now
 class Lease(models.Model):
     """A range of ids, or a short list, of rows of one queue that may be worked on.
 
-    No truth lives here: rows keep their status, and running a lease twice is harmless. `turn` counts the leases of one
-    scope, so that taking by (turn, id) goes round the scopes and a large campaign cannot starve a small one.
+    No truth lives here: rows keep their status, and a lease may be run twice. `turn` counts the leases
+    of one scope, so that taking by (turn, id) goes round the scopes and a large one starves no small one.
     """
 
     account_id = models.BigIntegerField()

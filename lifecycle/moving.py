@@ -1,12 +1,11 @@
 """The one statement that moves rows: guard in the WHERE, update, stamp, history, ids.
 
-PostgreSQL 18 tells the state a row came from (`RETURNING old.status`); older servers get one statement per source,
-which costs less than locking the rows first (measured: docs/architecture.md).
+PostgreSQL 18 tells the state a row came from (`RETURNING old.status`); older servers get one statement per
+source, which costs less than locking the rows first (measured: docs/architecture.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet
@@ -15,7 +14,9 @@ from django.db.models import sql
 from django.db.models.functions import Now
 
 if TYPE_CHECKING:
-    from lifecycle.transition import Actor, Edge, LifecycleQuerySet
+    from collections.abc import Iterator, Mapping
+
+    from lifecycle.transition import Actor, Edge, Lifecycle, LifecycleQuerySet
 
 TELLS_THE_OLD_ROW = 180000
 
@@ -23,8 +24,9 @@ TELLS_THE_OLD_ROW = 180000
 def move(
     queryset: LifecycleQuerySet[Any], edge: Edge, *, by: Actor | None, reason: str, fields: Mapping[str, Any]
 ) -> list[int]:
-    """Move the rows of `queryset` along `edge`; returns the ids moved."""
-    found = _run(queryset, edge, "array_agg(id)", by=by, reason=reason, fields=fields)
+    """Move the rows of `queryset` along `edge`; returns the ids moved, in order."""
+    told = [edge.verb, edge.target, by.pk if by else None, reason]
+    found = _run(queryset, edge, "array_agg(id)", told, fields)
     return sorted(row_id for ids in found for row_id in ids or [])
 
 
@@ -32,67 +34,63 @@ def move_all(
     queryset: LifecycleQuerySet[Any], edge: Edge, *, by: Actor | None, reason: str, fields: Mapping[str, Any]
 ) -> int:
     """Move the rows of `queryset` along `edge`; returns how many moved."""
-    return sum(_run(queryset, edge, "count(*)", by=by, reason=reason, fields=fields))
+    told = [edge.verb, edge.target, by.pk if by else None, reason]
+    return sum(_run(queryset, edge, "count(*)", told, fields))
+
+
+def rows_moved(model: type[Lifecycle], row_id: int) -> models.QuerySet[Any]:
+    """The history of one row, oldest first."""
+    return model.machine.moves._default_manager.filter(row_id=row_id).order_by("id")
 
 
 def _run(
-    queryset: LifecycleQuerySet[Any],
-    edge: Edge,
-    answer: str,
-    *,
-    by: Actor | None,
-    reason: str,
-    fields: Mapping[str, Any],
+    queryset: LifecycleQuerySet[Any], edge: Edge, answer: str, told: list[Any], fields: Mapping[str, Any]
 ) -> list[Any]:
-    connection = connections[queryset.db]
-    connection.ensure_connection()
-    knows_old = connection.pg_version >= TELLS_THE_OLD_ROW  # type: ignore[attr-defined]
-    batches = [edge.sources] if knows_old else [(source,) for source in edge.sources]
     found = []
-    with transaction.atomic(using=queryset.db), connection.cursor() as cursor:
-        for sources in batches:
-            try:
-                statement, params = _statement(queryset, edge, sources, fields, knows_old=knows_old)
-            except EmptyResultSet:
-                continue
-            cursor.execute(
-                f"{statement} SELECT {answer} FROM moved",  # noqa: S608 (`answer` is one of two constants above)
-                [*params, edge.verb, edge.target, by.pk if by else None, reason],
-            )
+    with transaction.atomic(using=queryset.db), connections[queryset.db].cursor() as cursor:
+        for statement, params in _statements(queryset, edge, fields):
+            cursor.execute(f"{statement} SELECT {answer} FROM moved", [*params, *told])  # noqa: S608 (our words)
             found.append(cursor.fetchone()[0])
     return found
 
 
-def _statement(
-    queryset: LifecycleQuerySet[Any], edge: Edge, sources: tuple[str, ...], fields: Mapping[str, Any], *, knows_old: bool
-) -> tuple[str, list[Any]]:
-    model = queryset.model
-    update, params = _update(queryset, edge, sources, fields)
-    old = "old.status" if knows_old else "%s::text"
-    history = model.machine.moves._meta.db_table  # type: ignore[union-attr]
-    returning = f'"{model._meta.db_table}"."id" AS id, "{model._meta.db_table}"."{model.owner_column}" AS account_id'
-    statement = (
-        f"WITH moved AS ({update} RETURNING {returning}, {old} AS source), "  # noqa: S608 (names come from models)
+def _statements(
+    queryset: LifecycleQuerySet[Any], edge: Edge, fields: Mapping[str, Any]
+) -> Iterator[tuple[str, list[Any]]]:
+    """What makes the move, each without the final SELECT from `moved`. Nothing when no row can match."""
+    connection: Any = connections[queryset.db]
+    connection.ensure_connection()
+    knows_old = connection.pg_version >= TELLS_THE_OLD_ROW
+    # A source that is also the target goes first, or rows that just arrived there would be moved again.
+    one_by_one = [(source,) for source in sorted(edge.sources, key=lambda source: source != edge.target)]
+    batches = [edge.sources] if knows_old else one_by_one
+    for sources in batches:
+        try:
+            update, params = _update(queryset, edge, sources, fields)
+        except EmptyResultSet:
+            return
+        old, extra = ("old.status", []) if knows_old else ("%s::text", list(sources))
+        yield _with_history(queryset.model, update, old), [*params, *extra]
+
+
+def _with_history(model: type[Lifecycle], update: str, old: str) -> str:
+    table, history = model._meta.db_table, model.machine.moves._meta.db_table
+    return (
+        f'WITH moved AS ({update} RETURNING "{table}"."id" AS id, '  # noqa: S608 (names come from models)
+        f'"{table}"."{model.owner_column}" AS account_id, {old} AS source), '
         f'written AS (INSERT INTO "{history}" (account_id, row_id, verb, source, target, at, by_id, reason) '
-        "SELECT account_id, id, %s, source, %s, now(), %s, %s FROM moved)"
+        "SELECT account_id, id, %s, source, %s, statement_timestamp(), %s::bigint, %s FROM moved)"
     )
-    return statement, params if knows_old else [*params, sources[0]]
 
 
 def _update(
     queryset: LifecycleQuerySet[Any], edge: Edge, sources: tuple[str, ...], fields: Mapping[str, Any]
 ) -> tuple[str, list[Any]]:
-    rows = queryset.order_by().filter(status__in=sources)
-    query = rows.query.chain(sql.UpdateQuery)
-    query.add_update_values({"status": edge.target, "status_at": Now(), **fields})  # type: ignore[attr-defined]
+    query: Any = queryset.order_by().filter(status__in=sources).query.chain(sql.UpdateQuery)
+    query.add_update_values({"status": edge.target, "status_at": Now(), **fields})
+    # As QuerySet.update() does: what was annotated has no place in the subquery of an UPDATE.
     query.annotations = {}
-    compiler = query.get_compiler(using=queryset.db)
-    statement, params = compiler.as_sql()
+    statement, params = query.get_compiler(using=queryset.db).as_sql()
     table = queryset.model._meta.db_table
-    # With joins Django selects the rows in a subquery; the state must be asked of the row itself, after its lock.
+    # With joins Django selects rows in a subquery; the state must be asked of the row itself, once locked.
     return f'{statement} AND "{table}"."status" = ANY(%s)', [*params, list(sources)]
-
-
-def rows_moved(model: type[models.Model], row_id: int) -> models.QuerySet[Any]:
-    """The history of one row, oldest first."""
-    return model.machine.moves.objects.filter(row_id=row_id).order_by("id")  # type: ignore[attr-defined,no-any-return]

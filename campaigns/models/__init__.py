@@ -1,5 +1,11 @@
 from campaigns.models.broadcast import Broadcast, BroadcastStatus
-from campaigns.models.campaign import Campaign, CampaignAuthorType, CampaignStatus, CampaignType, SubmissionAttempt
+from campaigns.models.campaign import (
+    Campaign,
+    CampaignAuthorType,
+    CampaignStatus,
+    CampaignType,
+    SubmissionAttempt,
+)
 from campaigns.models.conversation import ConversationUser, Direction, Message
 from campaigns.models.lead import CampaignLead
 from campaigns.models.message import CampaignLeadMessage, Click, MessageAttempt, MessageStatus, SkipReason

@@ -27,7 +27,7 @@ class BroadcastStatus(models.TextChoices):
     STARTABLE = nonmember(("draft", "scheduled"))
 
 
-class BroadcastQuerySet(LifecycleQuerySet["Broadcast"], AccountQuerySet["Broadcast"]):
+class BroadcastQuerySet(LifecycleQuerySet["Broadcast"], AccountQuerySet["Broadcast"]):  # type: ignore[override]  # each makes its own manager
     def due(self) -> BroadcastQuerySet:
         """Scheduled, and the database's clock has reached the time."""
         return self.filter(status=BroadcastStatus.SCHEDULED, scheduled_at__lte=Now())
@@ -80,11 +80,15 @@ class Broadcast(Lifecycle, Owned):
     def __str__(self) -> str:
         return f"{self.campaign} #{self.pk}"
 
-    @transition([BroadcastStatus.DRAFT], BroadcastStatus.SCHEDULED, sets=["scheduled_at"], asks=Permission.SEND)
+    @transition(
+        [BroadcastStatus.DRAFT], BroadcastStatus.SCHEDULED, sets=["scheduled_at"], asks=Permission.SEND
+    )
     def schedule(self) -> None:
         """Starts by itself at `scheduled_at`."""
 
-    @transition([BroadcastStatus.SCHEDULED], BroadcastStatus.DRAFT, sets=["scheduled_at"], asks=Permission.SEND)
+    @transition(
+        [BroadcastStatus.SCHEDULED], BroadcastStatus.DRAFT, sets=["scheduled_at"], asks=Permission.SEND
+    )
     def unschedule(self) -> None:
         """Back to the drawing board."""
 

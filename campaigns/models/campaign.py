@@ -42,7 +42,7 @@ class CampaignAuthorType(models.TextChoices):
     MERCHANT = "merchant"
 
 
-class CampaignQuerySet(LifecycleQuerySet["Campaign"], AccountQuerySet["Campaign"]):
+class CampaignQuerySet(LifecycleQuerySet["Campaign"], AccountQuerySet["Campaign"]):  # type: ignore[override]  # each makes its own manager
     def heads(self) -> CampaignQuerySet:
         """The newest version of each name."""
         return self.filter(next_campaign=None)
@@ -58,7 +58,9 @@ class CampaignQuerySet(LifecycleQuerySet["Campaign"], AccountQuerySet["Campaign"
 
     def versions_of(self, campaign: Campaign) -> CampaignQuerySet:
         """Every version of the campaign's name and language, oldest first."""
-        return self.filter(account=campaign.account_id, name=campaign.name, language=campaign.language).order_by("id")
+        return self.filter(
+            account=campaign.account_id, name=campaign.name, language=campaign.language
+        ).order_by("id")
 
 
 @guarded(born=[CampaignStatus.UNSUBMITTED])
@@ -78,7 +80,9 @@ class Campaign(Lifecycle, Owned):
     content_type = models.CharField(max_length=60)
     content_context = models.JSONField(default=dict)
     campaign_type = models.CharField(max_length=20, choices=CampaignType)
-    author_type = models.CharField(max_length=20, choices=CampaignAuthorType, default=CampaignAuthorType.MERCHANT)
+    author_type = models.CharField(
+        max_length=20, choices=CampaignAuthorType, default=CampaignAuthorType.MERCHANT
+    )
     channel = models.CharField(max_length=20, default="twilio")
     variable_defaults = models.JSONField(default=dict, blank=True)
     # Null: may not send.
@@ -129,7 +133,9 @@ class Campaign(Lifecycle, Owned):
     def receive(self) -> None:
         """Twilio has the content and the request for approval."""
 
-    @transition([CampaignStatus.UNSUBMITTED, CampaignStatus.RECEIVED], CampaignStatus.PENDING, sets=["polled_at"])
+    @transition(
+        [CampaignStatus.UNSUBMITTED, CampaignStatus.RECEIVED], CampaignStatus.PENDING, sets=["polled_at"]
+    )
     def review(self) -> None:
         """WhatsApp is looking at it."""
 
@@ -158,7 +164,9 @@ class Campaign(Lifecycle, Owned):
         """WhatsApp lets it go on."""
 
     @transition(
-        [CampaignStatus.APPROVED, CampaignStatus.PAUSED], CampaignStatus.DISABLED, sets=["rejection_reason", "polled_at"]
+        [CampaignStatus.APPROVED, CampaignStatus.PAUSED],
+        CampaignStatus.DISABLED,
+        sets=["rejection_reason", "polled_at"],
     )
     def disable(self) -> None:
         """WhatsApp switched it off."""
@@ -204,5 +212,7 @@ class SubmissionAttempt(Attempt):
         ]
         indexes = [
             models.Index(fields=["owner"], condition=models.Q(state="calling"), name="submission_calling"),
-            models.Index(fields=["called_at"], condition=models.Q(state="unknown"), name="submission_unknown"),
+            models.Index(
+                fields=["called_at"], condition=models.Q(state="unknown"), name="submission_unknown"
+            ),
         ]

@@ -54,10 +54,14 @@ class Message(Owned):
             parent_key("message"),
             SameAccount("conversation_user", name="message_conversation_user"),
             models.UniqueConstraint(
-                fields=["account", "provider_id"], condition=~models.Q(provider_id=""), name="message_provider_id_once"
+                fields=["account", "provider_id"],
+                condition=~models.Q(provider_id=""),
+                name="message_provider_id_once",
             ),
         ]
-        indexes = [models.Index(fields=["account", "conversation_user", "-id"], name="message_of_conversation")]
+        indexes = [
+            models.Index(fields=["account", "conversation_user", "-id"], name="message_of_conversation")
+        ]
 
     def __str__(self) -> str:
         return self.body[:60]

@@ -1,4 +1,4 @@
-"""One person's message of one send (seed: whatsapp-campaigns › CampaignLeadMessage), its attempts and its clicks."""
+"""One person's message of one send (seed: whatsapp-campaigns › CampaignLeadMessage), attempts and clicks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class SkipReason(models.TextChoices):
     CANCELLED = "cancelled"
 
 
-class MessageQuerySet(LifecycleQuerySet["CampaignLeadMessage"], AccountQuerySet["CampaignLeadMessage"]):
+class MessageQuerySet(LifecycleQuerySet["CampaignLeadMessage"], AccountQuerySet["CampaignLeadMessage"]):  # type: ignore[override]  # each makes its own manager
     def of(self, broadcast: Broadcast) -> MessageQuerySet:
         return self.filter(account=broadcast.account_id, broadcast=broadcast)
 
@@ -58,9 +58,7 @@ class CampaignLeadMessage(Lifecycle, Owned):
     campaign = owned(Campaign, on_delete=models.PROTECT, related_name="messages")
     campaign_lead = owned(CampaignLead, on_delete=models.PROTECT, related_name="messages")
     broadcast = owned(Broadcast, on_delete=models.PROTECT, related_name="messages")
-    conversation_user = owned(
-        ConversationUser, on_delete=models.PROTECT, related_name="campaign_messages"
-    )
+    conversation_user = owned(ConversationUser, on_delete=models.PROTECT, related_name="campaign_messages")
     message = owned(Message, null=True, on_delete=models.SET_NULL, related_name="+")
     # The campaign's name, so that every version of it counts as the same marketing message.
     campaign_name = models.CharField(max_length=200)
@@ -87,7 +85,9 @@ class CampaignLeadMessage(Lifecycle, Owned):
             SameAccount("broadcast", name="lead_message_broadcast"),
             SameAccount("conversation_user", name="lead_message_user"),
             SameAccount("message", name="lead_message_message"),
-            models.UniqueConstraint(fields=["account", "broadcast", "conversation_user"], name="one_message_a_person"),
+            models.UniqueConstraint(
+                fields=["account", "broadcast", "conversation_user"], name="one_message_a_person"
+            ),
             models.CheckConstraint(
                 name="a_skipped_message_has_a_reason",
                 condition=models.Q(status="skipped") ^ models.Q(skip_reason=""),
@@ -118,14 +118,14 @@ class CampaignLeadMessage(Lifecycle, Owned):
     def sent(self) -> None:
         """The provider accepted it."""
 
-    @transition(
-        [MessageStatus.SENDING, MessageStatus.SENT], MessageStatus.DELIVERED, sets=["provider_id"]
-    )
+    @transition([MessageStatus.SENDING, MessageStatus.SENT], MessageStatus.DELIVERED, sets=["provider_id"])
     def delivered(self) -> None:
         """It reached the phone."""
 
     @transition(
-        [MessageStatus.SENDING, MessageStatus.SENT, MessageStatus.DELIVERED], MessageStatus.READ, sets=["provider_id"]
+        [MessageStatus.SENDING, MessageStatus.SENT, MessageStatus.DELIVERED],
+        MessageStatus.READ,
+        sets=["provider_id"],
     )
     def read(self) -> None:
         """It was opened."""
@@ -139,7 +139,9 @@ class CampaignLeadMessage(Lifecycle, Owned):
         """Refused for good."""
 
     @transition(
-        [MessageStatus.SENDING, MessageStatus.SENT], MessageStatus.UNDELIVERED, sets=["error_code", "provider_id"]
+        [MessageStatus.SENDING, MessageStatus.SENT],
+        MessageStatus.UNDELIVERED,
+        sets=["error_code", "provider_id"],
     )
     def not_delivered(self) -> None:
         """The provider could not bring it to the phone."""
@@ -173,8 +175,12 @@ class MessageAttempt(Attempt):
         indexes = [
             models.Index(fields=["row", "id"], name="message_attempt_of_row"),
             models.Index(fields=["sender", "address", "called_at"], name="message_attempt_pair"),
-            models.Index(fields=["owner"], condition=models.Q(state="calling"), name="message_attempt_calling"),
-            models.Index(fields=["called_at"], condition=models.Q(state="unknown"), name="message_attempt_unknown"),
+            models.Index(
+                fields=["owner"], condition=models.Q(state="calling"), name="message_attempt_calling"
+            ),
+            models.Index(
+                fields=["called_at"], condition=models.Q(state="unknown"), name="message_attempt_unknown"
+            ),
         ]
 
 
