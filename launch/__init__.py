@@ -1,0 +1,1 @@
+"""What stands behind bin/run, bin/test and bin/check. It starts programs and imports none of ours."""

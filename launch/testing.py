@@ -1,0 +1,69 @@
+"""bin/test: a server, a browser, and pytest; one run for each kind of test."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from launch import browser
+from launch.postgres import Server
+
+# The gate is on branches; see [tool.coverage] for what counts as ours.
+RUNS = {
+    "fast": ["-n", "2", "--cov", "--cov-report=term"],
+    "browser": ["-m", "browser"],
+    "crash": ["-m", "crash"],
+}
+
+ASKED = (
+    "import os, psycopg\n"
+    "with psycopg.connect(os.environ['DATABASE_URL']) as server:\n"
+    "    print(server.info.parameter_status('server_version'))"
+)
+
+
+def main(arguments: list[str], data_dir: Path) -> int:
+    """Run every kind of test, or what the arguments name; 0 when all passed."""
+    server = None if "DATABASE_URL" in os.environ else Server(data_dir / "test", test=True)
+    if server:
+        os.environ["DATABASE_URL"] = server.start().url
+    try:
+        print(_which_server(), flush=True)
+        return _chosen(arguments) if arguments else _everything()
+    finally:
+        if server:
+            server.stop()
+
+
+def _which_server() -> str:
+    done = subprocess.run([sys.executable, "-c", ASKED], capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"no server answers at DATABASE_URL: {done.stderr.strip().splitlines()[-1]}")
+    place = urlsplit(os.environ["DATABASE_URL"])
+    return f"PostgreSQL {done.stdout.strip()} at {place.hostname}:{place.port or 5432}"
+
+
+def _chosen(arguments: list[str]) -> int:
+    if any("browser" in argument for argument in arguments):
+        os.environ["CHROMIUM"] = browser.find()
+    return _pytest(arguments)
+
+
+def _everything() -> int:
+    os.environ["CHROMIUM"] = browser.find()
+    failed = []
+    for name, arguments in RUNS.items():
+        print(f"\n== {name}: pytest {' '.join(arguments)}", flush=True)
+        if _pytest(arguments):
+            failed.append(name)
+    print(f"\nfailed: {', '.join(failed)}" if failed else "\nall passed", flush=True)
+    return 1 if failed else 0
+
+
+def _pytest(arguments: list[str]) -> int:
+    # pytest-playwright keeps an event loop open, which Django takes for asynchronous code.
+    environment = os.environ | {"DJANGO_ALLOW_ASYNC_UNSAFE": "true"}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments], env=environment, check=False
+    ).returncode

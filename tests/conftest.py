@@ -1,0 +1,30 @@
+"""What every test has: a database of its worker's own, and the browser that bin/test found."""
+
+import os
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from tests.postgres import cloned_database
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment, django_db_blocker, request):
+    def migrate():
+        call_command("migrate", verbosity=0, interactive=False)
+        connection.close()
+
+    worker = getattr(request.config, "workerinput", {}).get("workerid", "")
+    with (
+        django_db_blocker.unblock(),
+        cloned_database(connection.settings_dict, worker=worker, migrate=migrate),
+    ):
+        yield
+        connection.close()
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args):
+    found = {"executable_path": path} if (path := os.environ.get("CHROMIUM")) else {}
+    return browser_type_launch_args | found | {"args": ["--no-sandbox"] if os.geteuid() == 0 else []}
