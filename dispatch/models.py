@@ -73,9 +73,7 @@ class InboxEntry(models.Model):
     account = models.ForeignKey("accounts.Account", null=True, on_delete=models.CASCADE, related_name="+")
     provider = models.CharField(max_length=30)
     kind = models.CharField(max_length=40)
-    connection = models.ForeignKey(
-        "accounts.Connection", null=True, on_delete=models.SET_NULL, related_name="+"
-    )
+    connection = models.ForeignKey("accounts.Connection", null=True, on_delete=models.SET_NULL, related_name="+")
     dedupe_key = models.CharField(max_length=200)
     body = models.BinaryField()
     headers = models.JSONField(default=dict)
@@ -94,9 +92,7 @@ class InboxEntry(models.Model):
             models.UniqueConstraint(fields=["account", "provider", "dedupe_key"], name="inbox_once"),
         ]
         indexes = [
-            models.Index(
-                fields=["next_try_at", "id"], condition=models.Q(result="waiting"), name="inbox_waiting"
-            ),
+            models.Index(fields=["next_try_at", "id"], condition=models.Q(result="waiting"), name="inbox_waiting"),
             models.Index(fields=["received_at"], name="inbox_age"),
         ]
 

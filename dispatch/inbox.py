@@ -1,0 +1,144 @@
+"""The webhook inbox: stored and deduplicated before it is acknowledged, applied in batches after, replayable.
+
+A domain registers a handler for each (provider, kind). The handler gets entries in the order they came and returns for
+each whether it changed anything; it may be called again with the same entries.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from dispatch.crashpoints import crashpoint
+from dispatch.models import InboxEntry
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[Sequence[InboxEntry]], Sequence[bool]]
+
+KEEP_DAYS = 30
+MAX_TRIES = 5
+BACK_OFF_SECONDS = 2
+
+_handlers: dict[tuple[str, str], Handler] = {}
+
+STORE = """
+INSERT INTO dispatch_inboxentry
+    (account_id, provider, kind, connection_id, dedupe_key, body, headers, context, error)
+VALUES (%s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, '')
+ON CONFLICT (account_id, provider, dedupe_key) DO NOTHING RETURNING id
+"""
+
+
+def handles(provider: str, kind: str, handler: Handler) -> None:
+    """Register the handler of one kind of webhook."""
+    _handlers[provider, kind] = handler
+
+
+def store(
+    *,
+    account_id: int,
+    provider: str,
+    kind: str,
+    connection_id: int | None,
+    dedupe_key: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    context: Mapping[str, Any],
+) -> int | None:
+    """Store one verified webhook. Returns its id, or None when the same one is already there.
+
+    The caller acknowledges after this was committed.
+    """
+    values = [account_id, provider, kind, connection_id, dedupe_key[:200], body]
+    with connection.cursor() as cursor:
+        cursor.execute(STORE, [*values, json.dumps(dict(headers)), json.dumps(dict(context))])
+        row = cursor.fetchone()
+    crashpoint("inbox.stored")
+    return int(row[0]) if row else None
+
+
+def apply(limit: int = 500) -> int:
+    """Apply waiting entries, oldest first. Returns how many were taken; 0 when there is nothing to do."""
+    with transaction.atomic():
+        waiting = InboxEntry.objects.select_for_update(skip_locked=True).filter(
+            result=InboxEntry.Result.WAITING, next_try_at__lte=Now()
+        )
+        entries = list(waiting.order_by("next_try_at", "id")[:limit])
+        groups: dict[tuple[str, str], list[InboxEntry]] = {}
+        for entry in sorted(entries, key=lambda each: each.pk):
+            groups.setdefault((entry.provider, entry.kind), []).append(entry)
+        for key, group in groups.items():
+            _apply_group(_handlers.get(key), group)
+        crashpoint("inbox.before_commit")
+    return len(entries)
+
+
+def replay(entry: InboxEntry) -> None:
+    """Put an entry back in line; applying it again has no second effect."""
+    InboxEntry.objects.filter(pk=entry.pk).update(
+        result=InboxEntry.Result.WAITING, tries=0, error="", next_try_at=Now()
+    )
+
+
+def forget_old() -> int:
+    """Delete what is older than KEEP_DAYS and no longer waiting."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM dispatch_inboxentry WHERE result <> 'waiting' AND received_at < now() - make_interval(days => %s)",
+            [KEEP_DAYS],
+        )
+        return int(cursor.rowcount)
+
+
+def _apply_group(handler: Handler | None, entries: list[InboxEntry]) -> None:
+    if handler is None:
+        _settle(entries, [False] * len(entries))
+        return
+    try:
+        with transaction.atomic():
+            changed = handler(entries)
+    except Exception:  # one bad entry must not hold up the others
+        log.exception("webhooks not applied together", provider=entries[0].provider, count=len(entries))
+        _apply_alone(handler, entries)
+    else:
+        _settle(entries, changed)
+
+
+def _apply_alone(handler: Handler, entries: list[InboxEntry]) -> None:
+    if len(entries) == 1:
+        _try_later(entries[0])
+        return
+    for entry in entries:
+        try:
+            with transaction.atomic():
+                changed = handler([entry])
+        except Exception as failure:  # kept with the entry
+            log.exception("webhook not applied", entry=entry.pk)
+            entry.error = f"{type(failure).__name__}: {failure}"[:1000]
+            _try_later(entry)
+        else:
+            _settle([entry], changed)
+
+
+def _settle(entries: Sequence[InboxEntry], changed: Sequence[bool]) -> None:
+    for result, wanted in ((InboxEntry.Result.APPLIED, True), (InboxEntry.Result.NO_EFFECT, False)):
+        ids = [entry.pk for entry, was in zip(entries, changed, strict=True) if bool(was) is wanted]
+        InboxEntry.objects.filter(pk__in=ids).update(result=result, applied_at=Now(), tries=F("tries") + 1)
+
+
+def _try_later(entry: InboxEntry) -> None:
+    """After MAX_TRIES an entry is a dead letter: shown to operators, who may replay it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE dispatch_inboxentry SET tries = tries + 1, error = %s, "
+            "next_try_at = now() + make_interval(secs => %s * power(2, tries)), "
+            "result = CASE WHEN tries + 1 >= %s THEN 'failed' ELSE result END WHERE id = %s",
+            [entry.error or "not applied", BACK_OFF_SECONDS, MAX_TRIES, entry.pk],
+        )

@@ -1,0 +1,149 @@
+"""A lane: one kind of row that has one outside effect, and what must hold right before that effect.
+
+Domains register their lanes in `AppConfig.ready()`; dispatch knows nothing else about them. SQL fragments see the row as
+`m` and the scope (what is started, paused and paced as a whole) as `scope`; they contain no parameters and no user input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from dispatch.models import Attempt
+    from providers.base import Found, Outcome
+
+# One message a person and sender in this time (WhatsApp's pair rate).
+PAIR_SECONDS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One opened attempt, committed as `calling`: the right and the duty to call once."""
+
+    attempt_id: int
+    key: UUID
+    row_id: int
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """An attempt of which nobody knows whether it took effect."""
+
+    attempt_id: int
+    key: UUID
+    row_id: int
+    sender: str
+    address: str
+    called_at: datetime
+    account_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one attempt. `target` is the status the row moves to, or "" to leave it."""
+
+    attempt_id: int
+    state: str
+    provider_id: str = ""
+    code: str = ""
+    detail: str = ""
+    target: str = ""
+    # With target queued: not again before so many seconds.
+    delay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Lane:
+    """How one kind of row is sent. See the module's text for what SQL fragments may refer to."""
+
+    name: str
+    provider: str
+    row_model: Any
+    attempt_model: type[Attempt]
+    # SQL: the scope's FROM clause (alias `scope` has `id` and `account_id`), the row's column that points to it.
+    scope_from: str
+    scope_column: str
+    # SQL booleans: the scope may send now; the row is due (its status).
+    scope_open: str
+    row_due: str
+    # SQL boolean by reason: the row is skipped for good.
+    skips: Mapping[str, str]
+    # SQL boolean: not now, but soon (besides the pair rate, which every lane with `paired` keeps).
+    waits: str
+    sender: str
+    address: str
+    # SQL: a jsonb of what `call` needs.
+    payload: str
+    # SQL: calls a second, of the sender and of the scope; null is unlimited.
+    sender_rate: str
+    scope_rate: str
+    # SQL CTEs (", name AS (…)") that move rows. See `statements`.
+    on_open: str
+    on_record: str
+    on_skip: str
+    # Statuses by the names the engine uses.
+    accepted: str
+    queued: str
+    failed: str
+    call: Callable[[Call], Awaitable[Outcome]]
+    find: Callable[[OpenQuestion], Awaitable[Sequence[Found]]]
+    # Blocking; called in a thread after the commit, for effects beyond one row: ("pause_campaign", row id, code).
+    react: Callable[[str, int, str], None]
+    # Blocking; called by the sweep: start what is due, give forgotten rows a lease, complete what is done.
+    tend: Callable[[], None]
+    connections: int
+    timeout: float
+    quiet: float
+    paired: bool = True
+    max_tries: int = 20
+    # Row statuses in which a row waits to be sent, for the readiness check.
+    close: Callable[[], Awaitable[None]] | None = None
+    notes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def queue(self) -> str:
+        return self.name
+
+    @property
+    def row_table(self) -> str:
+        return str(self.row_model._meta.db_table)
+
+    @property
+    def attempt_table(self) -> str:
+        return self.attempt_model._meta.db_table
+
+
+_lanes: dict[str, Callable[[], Lane]] = {}
+
+
+def register(name: str, make: Callable[[], Lane]) -> None:
+    """Make a lane known. `make` is called once a process, when somebody first needs the lane."""
+    _lanes[name] = make
+    _made.pop(name, None)
+
+
+_made: dict[str, Lane] = {}
+
+
+def lane(name: str) -> Lane:
+    if name not in _made:
+        _made[name] = _lanes[name]()
+    return _made[name]
+
+
+def all_lanes() -> list[Lane]:
+    return [lane(name) for name in sorted(_lanes)]
+
+
+def lanes_of(provider: str) -> list[Lane]:
+    return [each for each in all_lanes() if each.provider == provider]
+
+
+def providers() -> list[str]:
+    return sorted({each.provider for each in all_lanes()})

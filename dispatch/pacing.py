@@ -1,0 +1,93 @@
+"""Slots: how many calls may start in the next moment, and when each. A GCRA without burst, shared by all senders.
+
+`dispatch_pace.next_slot` is the time of the next free slot of one sender (or one scope). Taking k slots moves it by
+k / rate under the row's lock, so any number of processes together never exceed the rate.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+# Slots are given out this far ahead: long enough to bridge a turn, short enough for a pause.
+WINDOW_SECONDS = 0.05
+# So that no window of one second, wherever it is laid, holds more than the rate.
+SAFETY = 0.99
+
+ENSURE = """
+INSERT INTO dispatch_pace (provider, sender, next_slot) VALUES (%(provider)s, %(key)s, now()) ON CONFLICT DO NOTHING
+"""
+
+TAKE = """
+WITH pace AS (
+    SELECT id, greatest(next_slot, clock_timestamp()) AS base FROM dispatch_pace
+    WHERE provider = %(provider)s AND sender = %(key)s FOR UPDATE
+), share AS (
+    SELECT id, base, greatest(0, least(%(want)s, ceil(
+        extract(epoch FROM clock_timestamp() + make_interval(secs => %(window)s) - base) * %(rate)s)))::int AS n
+    FROM pace
+)
+UPDATE dispatch_pace d SET next_slot = share.base + make_interval(secs => share.n / %(rate)s::float8)
+FROM share WHERE d.id = share.id
+RETURNING share.n, extract(epoch FROM share.base - clock_timestamp())::float8
+"""
+
+RETURN = """
+UPDATE dispatch_pace SET next_slot = next_slot - make_interval(secs => %(n)s / %(rate)s::float8)
+WHERE provider = %(provider)s AND sender = %(key)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """`n` slots, the first at `first` (local monotonic seconds), `step` seconds apart."""
+
+    n: int
+    first: float
+    step: float
+
+    def at(self, index: int) -> float:
+        return self.first + index * self.step
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """One schedule: `key` names it, `per_second` is its rate."""
+
+    key: str
+    per_second: float
+
+
+async def take(connection: AsyncConnection[Any], provider: str, rates: list[Rate], want: int) -> Slots:
+    """Take up to `want` slots from every schedule in `rates`; without schedules all start now."""
+    slots = Slots(want, time.monotonic(), 0.0)
+    taken: list[tuple[Rate, int]] = []
+    for rate in rates:
+        if slots.n == 0:
+            break
+        slots = await _take_one(connection, provider, rate, slots)
+        taken.append((rate, slots.n))
+    for rate, n in taken:
+        if n > slots.n:
+            await connection.execute(RETURN, _names(provider, rate) | {"n": n - slots.n})
+    return slots
+
+
+async def _take_one(connection: AsyncConnection[Any], provider: str, rate: Rate, before: Slots) -> Slots:
+    names = _names(provider, rate)
+    given = None
+    while given is None:
+        cursor = await connection.execute(TAKE, names | {"want": before.n, "window": WINDOW_SECONDS})
+        given = await cursor.fetchone()
+        if given is None:
+            await connection.execute(ENSURE, names)
+    first = time.monotonic() + max(0.0, given[1])
+    return Slots(int(given[0]), max(first, before.first), max(1 / names["rate"], before.step))
+
+
+def _names(provider: str, rate: Rate) -> dict[str, Any]:
+    return {"provider": provider, "key": rate.key, "rate": rate.per_second * SAFETY}

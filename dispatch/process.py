@@ -1,0 +1,108 @@
+"""The sender process: sessions that begin anew when the database goes away, reconcilers, and a sweep of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, close_old_connections
+
+from dispatch import inbox, sweeping
+from dispatch.lane import lanes_of
+from dispatch.reconciling import Reconciler
+from dispatch.sending import Fenced, LaneSender, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = structlog.get_logger(__name__)
+
+RETRY_SECONDS = 0.5
+SWEEP_SECONDS = 1.0
+INBOX_SECONDS = 0.2
+
+
+class Process:
+    """Everything one `manage.py send PROVIDER` does until it is told to stop."""
+
+    def __init__(self, provider: str) -> None:
+        self.provider = provider
+        self.lanes = lanes_of(provider)
+        self.stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Send until SIGTERM or SIGINT; then finish the open calls, record them and leave."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop.set)
+        answered = asyncio.Event()
+        senders = [LaneSender(lane, self.provider, answered) for lane in self.lanes]
+        housework = [self._again(Reconciler(lane).run) for lane in self.lanes]
+        housework += [self._every(SWEEP_SECONDS, sweeping.sweep), self._every(INBOX_SECONDS, inbox.apply)]
+        background = [asyncio.create_task(each) for each in housework]
+        try:
+            await self._again(Session(self.provider, senders, answered).run)
+        finally:
+            await self._end(background)
+
+    async def _again(self, work: Callable[[asyncio.Event], Any]) -> None:
+        """Run `work` until it returns; begin anew when the database went away or this owner was declared dead."""
+        while True:
+            try:
+                return await work(self.stop)
+            except (psycopg.Error, Fenced) as trouble:
+                log.warning("begins anew", provider=self.provider, trouble=str(trouble) or type(trouble).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
+                if self.stop.is_set():
+                    return None
+
+    async def _every(self, seconds: float, work: Callable[[], Any]) -> None:
+        """Blocking housework in a thread; trouble with the database is waited out."""
+        while not self.stop.is_set():
+            try:
+                found = await asyncio.to_thread(_with_fresh_connections, work)
+            except (DatabaseError, InterfaceError) as trouble:
+                log.warning("housework waits", work=work.__name__, trouble=str(trouble))
+                found = 0
+            if not found or found is True:
+                await asyncio.sleep(seconds)
+
+    async def _end(self, background: list[asyncio.Task[None]]) -> None:
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        for lane in self.lanes:
+            if lane.close:
+                await lane.close()
+
+
+def _with_fresh_connections(work: Callable[[], Any]) -> Any:
+    close_old_connections()
+    return work()
+
+
+@contextlib.contextmanager
+def pid_file(provider: str) -> Any:
+    """`DATA_DIR/senders/{provider}-{pid}.pid` while the process lives: how the supervisor finds it at the end."""
+    path = Path(settings.DATA_DIR) / "senders" / f"{provider}-{os.getpid()}.pid"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(str(os.getpid()))
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def run(provider: str) -> None:
+    """Send for one provider until told to stop. Raises KeyError for a provider without a lane."""
+    if not lanes_of(provider):
+        raise KeyError(provider)
+    with pid_file(provider):
+        asyncio.run(Process(provider).run())

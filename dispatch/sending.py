@@ -1,0 +1,291 @@
+"""The sender: one process a provider, one connection, one transaction every few milliseconds.
+
+Each turn records every answer that has come in and opens as many calls as slots are free, in one transaction. A kill
+leaves at most the open calls unknown: `calling` is committed for no more rows than there are slots.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from typing import Any
+
+import psycopg
+import structlog
+from psycopg.rows import dict_row
+
+from dispatch import owners, pacing
+from dispatch.backlog import Backlog, Scope
+from dispatch.calling import never_called, result_of
+from dispatch.crashpoints import crashpoint
+from dispatch.database import connect
+from dispatch.lane import Call, Lane, Result
+from dispatch.statements import FINISH_LEASES, GIVE_BACK_LEASES, statements
+from providers.base import Refused
+
+log = structlog.get_logger(__name__)
+
+# Spare slots hide the turn; they shrink when answers are slow, so that an opened call never waits long for a connection.
+SPARE_SHARE = 0.25
+SPARE_SECONDS = 0.012
+# An opened call that has not started by then does not start: a pause or an opt-out may have come meanwhile.
+START_WITHIN_SECONDS = 0.2
+TURN_SECONDS = 0.002
+IDLE_SECONDS = 0.05
+LEASES_AT_ONCE = 2
+REFUSALS_IN_A_ROW = 3
+POSTPONE_SECONDS = 2.0
+
+
+class Fenced(Exception):
+    """Somebody declared this owner dead. Everything it holds is let go; calls that run are still recorded."""
+
+
+class LaneSender:
+    """Sends the rows of one lane over one database session."""
+
+    def __init__(self, lane: Lane, provider: str, answered: asyncio.Event) -> None:
+        self.lane = lane
+        self.provider = provider
+        self.sql = statements(lane)
+        self.owner = 0
+        self.backlog = Backlog()
+        self.results: list[Result] = []
+        self.reactions: list[tuple[str, int, str]] = []
+        self.running: set[asyncio.Task[None]] = set()
+        self.connections = asyncio.Semaphore(lane.connections)
+        self.answered = answered
+        self.look_at = 0.0
+        self.latency = 0.05
+        self.refused_in_a_row: Counter[str] = Counter()
+        self.stopping = False
+
+    @property
+    def slots(self) -> int:
+        spare = min(SPARE_SHARE, SPARE_SECONDS / max(self.latency, 0.001))
+        return int(self.lane.connections * (1 + spare))
+
+    @property
+    def idle(self) -> bool:
+        return not self.running and not self.results
+
+    def begin(self, owner: int) -> None:
+        """A new database session: what was leased under the old one belongs to nobody."""
+        self.owner = owner
+        self.backlog = Backlog()
+
+    async def turn(self, connection: psycopg.AsyncConnection[Any]) -> bool:
+        """Record what was answered, open what fits. Returns whether there was anything to do."""
+        if not self.stopping and len(self.backlog) < self.slots and time.monotonic() >= self.look_at:
+            await self._refill(connection)
+        drawn = [] if self.stopping else await self._draw(connection)
+        results, self.results = self.results, []
+        finished = self.backlog.take_finished()
+        if not (drawn or results or finished):
+            return False
+        opened_at = time.monotonic()
+        try:
+            verdicts = await self._commit(connection, results, [row for rows, _ in drawn for row in rows], finished)
+        except psycopg.Error:
+            self.results = results + self.results
+            raise
+        await self._begin_calls(connection, verdicts, drawn, opened_at)
+        await self._react()
+        return True
+
+    async def _refill(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        names = {"owner": self.owner, "queue": self.lane.queue, "n": LEASES_AT_ONCE}
+        leases = await (await connection.execute(self.sql.take_leases, names)).fetchall()
+        if not leases:
+            self.look_at = time.monotonic() + IDLE_SECONDS
+        for lease in leases:
+            crashpoint("lease.taken")
+            pace = await (await connection.execute(self.sql.scope_pace, {"scope": lease["scope_id"]})).fetchone()
+            rows = await connection.execute(
+                self.sql.leased_rows,
+                {"scope": lease["scope_id"], "lo": lease["lo"], "hi": lease["hi"], "ids": lease["ids"] or []},
+            )
+            scope = Scope(lease["scope_id"], **(pace or {}))
+            self.backlog.add(lease["id"], scope, [row["id"] for row in await rows.fetchall()])
+
+    async def _draw(self, connection: psycopg.AsyncConnection[Any]) -> list[tuple[list[int], pacing.Slots]]:
+        """Row ids to open now, scope by scope, each with the slots its calls start in."""
+        free = self.slots - len(self.running)
+        drawn = []
+        scopes = self.backlog.turn()
+        for index, scope in enumerate(scopes):
+            if free <= 0:
+                break
+            # Whoever comes later in this turn gets its share too.
+            share = max(1, free // (len(scopes) - index))
+            slots = await pacing.take(connection, self.provider, self._rates(scope), min(share, len(scope.ids)))
+            if slots.n:
+                drawn.append((self.backlog.draw(scope, slots.n), slots))
+                free -= slots.n
+        return drawn
+
+    def _rates(self, scope: Scope) -> list[pacing.Rate]:
+        rates = []
+        if scope.scope_rate:
+            rates.append(pacing.Rate(f"{self.lane.name}:{scope.scope_id}", scope.scope_rate))
+        if scope.sender_rate:
+            rates.append(pacing.Rate(scope.sender, scope.sender_rate))
+        return rates
+
+    async def _commit(
+        self, connection: psycopg.AsyncConnection[Any], results: list[Result], ids: list[int], finished: list[int]
+    ) -> list[dict[str, Any]]:
+        """The turn's one transaction: answers, openings, leases that are done."""
+        verdicts: list[dict[str, Any]] = []
+        async with connection.pipeline(), connection.transaction():
+            if results:
+                await connection.execute(self.sql.record, recorded(results))
+            opening = await connection.execute(self.sql.open, {"ids": ids, "owner": self.owner}) if ids else None
+            if finished:
+                await connection.execute(FINISH_LEASES, {"ids": finished, "owner": self.owner})
+            if opening:
+                verdicts = await opening.fetchall()
+                crashpoint("open.before_commit")
+            if results:
+                crashpoint("record.before_commit")
+        if results:
+            crashpoint("record.committed")
+        if verdicts:
+            crashpoint("open.committed")
+        return verdicts
+
+    async def _begin_calls(
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        verdicts: list[dict[str, Any]],
+        drawn: list[tuple[list[int], pacing.Slots]],
+        opened_at: float,
+    ) -> None:
+        slot = {row: slots.at(index) for rows, slots in drawn for index, row in enumerate(rows)}
+        later, held, done = [], [], set(slot) - {each["id"] for each in verdicts}
+        for each in verdicts:
+            if each["attempt_id"] is not None:
+                call = Call(each["attempt_id"], each["uuid"], each["id"], each["payload"])
+                self._start(self._call(call, slot[each["id"]], opened_at))
+            if each["verdict"] == "hold":
+                held.append(each)
+            elif each["verdict"] == "later" or (each["verdict"] == "open" and each["attempt_id"] is None):
+                later.append(each["id"])
+            else:
+                done.add(each["id"])
+        if later:
+            await connection.execute(self.sql.postpone, {"ids": later, "delay": POSTPONE_SECONDS})
+        self.backlog.dealt_with([*done, *later])
+        await self._hold(connection, held)
+
+    async def _hold(self, connection: psycopg.AsyncConnection[Any], held: list[dict[str, Any]]) -> None:
+        """Scopes that may not send now: their leases go back and are taken again when they may."""
+        if not held:
+            return
+        leases = self.backlog.let_go_of_rows([each["id"] for each in held])
+        for scope_id in {each["scope_id"] for each in held}:
+            leases += self.backlog.let_go(scope_id)
+        await connection.execute(GIVE_BACK_LEASES, {"ids": leases, "owner": self.owner})
+
+    def _start(self, calling: Any) -> None:
+        task = asyncio.create_task(calling)
+        self.running.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.running.discard(task)
+        self.answered.set()
+
+    async def _call(self, call: Call, slot: float, opened_at: float) -> None:
+        await asyncio.sleep(max(0.0, slot - time.monotonic()))
+        async with self.connections:
+            began = time.monotonic()
+            if began - opened_at > START_WITHIN_SECONDS:
+                self.results.append(never_called(self.lane, call))
+                return
+            crashpoint("call.before")
+            outcome = await self.lane.call(call)
+            crashpoint("call.answered")
+        self.latency += 0.05 * (time.monotonic() - began - self.latency)
+        self.results.append(result_of(self.lane, call, outcome))
+        if isinstance(outcome, Refused):
+            self._note(call, outcome)
+
+    def _note(self, call: Call, outcome: Refused) -> None:
+        """Remember what a refusal means beyond its row. Credentials count as refused after three in a row."""
+        if outcome.effect in {"none", "slower"}:
+            return
+        self.refused_in_a_row[outcome.effect] += 1
+        if outcome.effect == "pause_connection" and self.refused_in_a_row[outcome.effect] < REFUSALS_IN_A_ROW:
+            return
+        self.refused_in_a_row[outcome.effect] = 0
+        self.reactions.append((outcome.effect, call.row_id, outcome.code))
+
+    async def _react(self) -> None:
+        reactions, self.reactions = self.reactions, []
+        for effect, row_id, code in dict.fromkeys(reactions):
+            await asyncio.to_thread(self.lane.react, effect, row_id, code)
+
+
+def recorded(results: list[Result]) -> dict[str, list[Any]]:
+    """The parameters of `record`, in the order of attempt ids, so that two recorders lock in one order."""
+    ordered = sorted(results, key=lambda result: result.attempt_id)
+    return {
+        "ids": [result.attempt_id for result in ordered],
+        "states": [str(result.state) for result in ordered],
+        "provider_ids": [result.provider_id for result in ordered],
+        "codes": [result.code for result in ordered],
+        "details": [result.detail for result in ordered],
+        "targets": [result.target for result in ordered],
+        "delays": [result.delay for result in ordered],
+    }
+
+
+class Session:
+    """One database session of one sender process: registers an owner, beats, and turns every lane until told to stop."""
+
+    def __init__(self, provider: str, lanes: list[LaneSender], answered: asyncio.Event) -> None:
+        self.provider = provider
+        self.answered = answered
+        self.lanes = lanes
+        self.owner = 0
+        self.beat_at = 0.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set and every running call is recorded. Raises Fenced or psycopg's errors: then begin anew."""
+        async with await connect(row_factory=dict_row) as connection:
+            self.owner = (await self._one(connection, owners.REGISTER, owners.identity(self.provider)))["id"]
+            self.beat_at = time.monotonic()
+            for each in self.lanes:
+                each.begin(self.owner)
+            log.info("sending", provider=self.provider, owner=self.owner)
+            while not (stop.is_set() and all(each.idle for each in self.lanes)):
+                for each in self.lanes:
+                    each.stopping = stop.is_set()
+                await self._beat(connection)
+                busy = [await each.turn(connection) for each in self.lanes]
+                await self._wait(TURN_SECONDS if any(busy) else IDLE_SECONDS)
+            await connection.execute(owners.END, {"owner": self.owner})
+            await connection.execute(owners.FREE_LEASES)
+
+    async def _wait(self, seconds: float) -> None:
+        """A short turn gathers answers; an idle one ends early when an answer comes."""
+        if seconds <= TURN_SECONDS:
+            await asyncio.sleep(seconds)
+        else:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.answered.wait(), seconds)
+        self.answered.clear()
+
+    async def _beat(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        if time.monotonic() - self.beat_at < owners.HEARTBEAT_SECONDS / 2:
+            return
+        self.beat_at = time.monotonic()
+        if await self._one(connection, owners.BEAT, {"owner": self.owner}) is None:
+            raise Fenced
+
+    @staticmethod
+    async def _one(connection: psycopg.AsyncConnection[Any], statement: str, names: dict[str, Any]) -> Any:
+        return await (await connection.execute(statement, names)).fetchone()

@@ -1,0 +1,191 @@
+"""The statements of the ledger, built once a lane. Names of tables and columns come from models, never from input.
+
+`open` answers one row per id asked: its verdict and, where the verdict is `open`, the attempt that was committed for it.
+`record` settles attempts, each at most once, and moves their rows along declared edges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dispatch.lane import PAIR_SECONDS, Lane
+
+TAKE_LEASES = """
+UPDATE lifecycle_lease SET owner = %(owner)s, taken_at = now() WHERE id IN (
+    SELECT l.id FROM lifecycle_lease l
+    WHERE l.queue = %(queue)s AND l.owner IS NULL AND l.due_at <= now()
+      AND EXISTS (SELECT FROM {scope_from} WHERE scope.id = l.scope_id AND ({scope_open}))
+    ORDER BY l.turn, l.id LIMIT %(n)s FOR UPDATE SKIP LOCKED)
+RETURNING id, account_id, scope_id, lo, hi, ids
+"""
+
+LEASED_ROWS = """
+SELECT m.id FROM {row} m
+WHERE m.{scope_column} = %(scope)s AND ({row_due})
+  AND (m.id BETWEEN %(lo)s AND %(hi)s OR m.id = ANY(%(ids)s::bigint[]))
+ORDER BY m.id
+"""
+
+# A lease is finished when each of its rows was opened, skipped, or has a lease of its own again.
+FINISH_LEASES = "DELETE FROM lifecycle_lease WHERE id = ANY(%(ids)s::bigint[]) AND owner = %(owner)s"
+
+GIVE_BACK_LEASES = "UPDATE lifecycle_lease SET owner = NULL WHERE id = ANY(%(ids)s::bigint[]) AND owner = %(owner)s"
+
+SCOPE_PACE = """
+SELECT {sender} AS sender, ({sender_rate})::float8 AS sender_rate, ({scope_rate})::float8 AS scope_rate
+FROM {scope_from} WHERE scope.id = %(scope)s
+"""
+
+OPEN = """
+WITH candidate AS MATERIALIZED (
+    SELECT m.id, m.account_id, m.{scope_column} AS scope_id, ({sender}) AS sender, ({address}) AS address,
+           ({payload}) AS payload, CASE {verdicts} ELSE 'open' END AS verdict
+    FROM {row} m JOIN {scope_from} ON scope.id = m.{scope_column}
+    WHERE m.id = ANY(%(ids)s::bigint[]) ORDER BY m.id FOR UPDATE OF m
+), opened AS (
+    INSERT INTO {attempt} (uuid, account_id, row_id, sender, address, owner, state, called_at, provider_id, code, detail)
+    SELECT gen_random_uuid(), account_id, id, sender, address, %(owner)s, 'calling', clock_timestamp(), '', '', ''
+    FROM candidate
+    WHERE verdict = 'open' AND EXISTS (SELECT FROM dispatch_owner WHERE id = %(owner)s AND ended_at IS NULL)
+    ON CONFLICT DO NOTHING
+    RETURNING id, uuid, row_id, account_id
+){on_open}{on_skip}
+SELECT c.id, c.verdict, c.scope_id, o.id AS attempt_id, o.uuid, CASE WHEN o.id IS NULL THEN NULL ELSE c.payload END AS payload
+FROM candidate c LEFT JOIN opened o ON o.row_id = c.id
+"""
+
+RECORD = """
+WITH given AS (
+    SELECT * FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(provider_ids)s::text[], %(codes)s::text[],
+                         %(details)s::text[], %(targets)s::text[], %(delays)s::float8[])
+        AS g(id, state, provider_id, code, detail, target, delay)
+), settled AS (
+    UPDATE {attempt} a SET state = g.state, provider_id = g.provider_id, code = g.code, detail = g.detail,
+        ended_at = now(), owner = a.owner
+    FROM given g
+    WHERE a.id = g.id AND a.state IN ('calling', 'unknown') AND a.state <> g.state
+    RETURNING a.id, a.row_id, a.account_id, a.address, a.state, a.provider_id, a.code, a.detail, g.target, g.delay
+){on_record}, waiting AS (
+    INSERT INTO lifecycle_lease (account_id, queue, scope_id, turn, ids, due_at)
+    SELECT s.account_id, '{queue}', m.{scope_column}, 0, array_agg(m.id),
+           now() + make_interval(secs => max(s.delay))
+    FROM settled s JOIN {row} m ON m.id = s.row_id
+    WHERE s.target = '{queued}' AND s.state IN ('rejected', 'released')
+    GROUP BY s.account_id, m.{scope_column}, round(s.delay)
+)
+SELECT id, row_id, state, code, address FROM settled
+"""
+
+POSTPONE = """
+INSERT INTO lifecycle_lease (account_id, queue, scope_id, turn, ids, due_at)
+SELECT m.account_id, '{queue}', m.{scope_column}, 0, array_agg(m.id), now() + make_interval(secs => %(delay)s)
+FROM {row} m WHERE m.id = ANY(%(ids)s::bigint[]) GROUP BY m.account_id, m.{scope_column}
+"""
+
+ABANDON = """
+UPDATE {attempt} SET state = 'unknown', detail = 'the sender died while calling'
+WHERE state = 'calling' AND NOT EXISTS (SELECT FROM dispatch_owner o WHERE o.id = owner AND o.ended_at IS NULL)
+"""
+
+ASK = """
+UPDATE {attempt} SET checked_at = now() WHERE id IN (
+    SELECT id FROM {attempt} WHERE state = 'unknown'
+      AND (checked_at IS NULL OR checked_at < now() - make_interval(secs => %(again)s))
+    ORDER BY checked_at NULLS FIRST, called_at LIMIT %(n)s FOR UPDATE SKIP LOCKED)
+RETURNING id, uuid, row_id, sender, address, called_at, account_id, checks,
+    called_at < now() - make_interval(secs => %(quiet)s) AS quiet_is_over
+"""
+
+KNOWN = "SELECT provider_id FROM {attempt} WHERE provider_id = ANY(%(ids)s::text[]) AND id <> %(id)s"
+
+ABSENT = """
+UPDATE {attempt} SET checks = checks + 1 WHERE id = %(id)s AND state = 'unknown' RETURNING checks
+"""
+
+
+@dataclass(frozen=True)
+class Statements:
+    """The SQL of one lane, ready to be executed with named parameters."""
+
+    take_leases: str
+    leased_rows: str
+    scope_pace: str
+    open: str
+    record: str
+    postpone: str
+    abandon: str
+    ask: str
+    known: str
+    absent: str
+
+
+def statements(lane: Lane) -> Statements:
+    """Fill the lane's fragments into the statements."""
+    names = {
+        "row": lane.row_table,
+        "attempt": lane.attempt_table,
+        "queue": lane.queue,
+        "scope_from": lane.scope_from,
+        "scope_column": lane.scope_column,
+        "scope_open": lane.scope_open,
+        "row_due": lane.row_due,
+        "sender": lane.sender,
+        "address": lane.address,
+        "payload": lane.payload,
+        "sender_rate": lane.sender_rate,
+        "scope_rate": lane.scope_rate,
+        "verdicts": _verdicts(lane),
+        "on_open": lane.on_open,
+        "on_skip": lane.on_skip,
+        "on_record": lane.on_record,
+        "queued": lane.queued,
+    }
+    return Statements(
+        take_leases=TAKE_LEASES.format(**names),
+        leased_rows=LEASED_ROWS.format(**names),
+        scope_pace=SCOPE_PACE.format(**names),
+        open=OPEN.format(**names),
+        record=RECORD.format(**names),
+        postpone=POSTPONE.format(**names),
+        abandon=ABANDON.format(**names),
+        ask=ASK.format(**names),
+        known=KNOWN.format(**names),
+        absent=ABSENT.format(**names),
+    )
+
+
+def _verdicts(lane: Lane) -> str:
+    """What speaks against a call, in this order: gone, held with its scope, skipped for a reason, to be asked later.
+
+    A condition that is neither true nor false speaks against the call too.
+    """
+    pair = (
+        f"EXISTS (SELECT FROM {lane.attempt_table} x WHERE x.sender = ({lane.sender}) AND x.address = ({lane.address}) "
+        f"AND (x.state IN ('calling', 'unknown') OR (x.state = 'accepted' "
+        f"AND x.called_at > now() - interval '{PAIR_SECONDS} seconds')))"
+    )
+    cases = [f"WHEN ({lane.row_due}) IS NOT TRUE THEN 'gone'", f"WHEN ({lane.scope_open}) IS NOT TRUE THEN 'hold'"]
+    cases += [f"WHEN ({condition}) IS NOT FALSE THEN 'skip:{reason}'" for reason, condition in lane.skips.items()]
+    cases += [f"WHEN ({lane.waits}) IS NOT FALSE THEN 'later'"] if lane.waits else []
+    cases += [f"WHEN {pair} THEN 'later'"] if lane.paired else []
+    return " ".join(cases)
+
+
+def move(name: str, model: Any, rows: str, verb: str, source: str, *, sets: str = "") -> str:
+    """CTEs that move rows of `model` along one edge and write their history; text for a lane's `on_…` fragments.
+
+    `rows` is a FROM item named `s` with a column `row_id`; `sets` are further assignments, which may refer to `s`. The
+    edge is the model's own: a verb that does not lead on from `source` raises KeyError.
+    """
+    edge = model.machine.edge(verb)
+    if source not in edge.sources:
+        raise KeyError(f"{verb} does not lead on from {source}")
+    return f""", {name} AS (
+    UPDATE {model._meta.db_table} m SET status = '{edge.target}', status_at = now(){sets}
+    FROM {rows} WHERE m.id = s.row_id AND m.status = '{source}'
+    RETURNING m.id, m.account_id
+), {name}_history AS (
+    INSERT INTO {model.machine.moves._meta.db_table} (account_id, row_id, verb, source, target, at, by_id, reason)
+    SELECT account_id, id, '{verb}', '{source}', '{edge.target}', now(), NULL, '' FROM {name}
+)"""  # noqa: S608

@@ -1,0 +1,58 @@
+"""The clock's and the queue's door: nudges only. A lost one costs a delay."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+from celery import shared_task
+from django.conf import settings
+
+from dispatch import inbox, lane, owners, sweeping
+
+# So many rounds at most, then the next nudge goes on.
+ROUNDS = 50
+
+
+@shared_task(expires=10)
+def keep_senders(**_later: Any) -> None:
+    """Start a sender for each provider that has none alive."""
+    for provider in lane.providers():
+        if not owners.alive(provider) and not _starting(provider):
+            # A session of its own, so that a worker's end is not the sender's.
+            subprocess.Popen(  # noqa: S603 (our own interpreter and script)
+                [sys.executable, str(settings.BASE_DIR / "manage.py"), "send", provider], start_new_session=True
+            )
+
+
+@shared_task(expires=10)
+def sweep(**_later: Any) -> None:
+    sweeping.sweep()
+
+
+@shared_task(expires=10)
+def apply_inbox(**_later: Any) -> None:
+    for _ in range(ROUNDS):
+        if not inbox.apply():
+            return
+
+
+@shared_task
+def forget_old_webhooks(**_later: Any) -> None:
+    inbox.forget_old()
+
+
+def _starting(provider: str) -> bool:
+    """A sender process of this provider runs here, but has no database session yet."""
+    folder = Path(settings.DATA_DIR) / "senders"
+    return any(_sends(int(path.stem.rpartition("-")[2]), provider) for path in folder.glob(f"{provider}-*.pid"))
+
+
+def _sends(pid: int, provider: str) -> bool:
+    try:
+        return psutil.Process(pid).cmdline()[-2:] == ["send", provider]
+    except psutil.NoSuchProcess:
+        return False
