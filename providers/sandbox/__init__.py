@@ -1,17 +1,17 @@
 """The providers' stand-in: one process on loopback that speaks their wire formats and keeps its own record.
 
-`python -m providers.sandbox` serves on 127.0.0.1:SANDBOX_PORT (8100) and keeps its state in DATA_DIR/sandbox (.data).
-What it accepted is written before it answers, so a `kill -9` forgets nothing; only `POST /_sandbox/reset` empties it.
+`python -m providers.sandbox` serves on 127.0.0.1:SANDBOX_PORT (8100); its state is in DATA_DIR/sandbox.
+What it accepted is written before it answers, so a `kill -9` forgets nothing; only a reset empties it.
 It shares no code with the clients it tests, and signs with the providers' official libraries.
 
-Twilio (any AccountSid `AC` + 32 letters or digits, any token; `https://api.twilio.com`, `https://content.twilio.com`)
+Twilio (any AccountSid of `AC` + 32 letters or digits, any token; both api.twilio.com and content.twilio.com)
     POST, GET   /2010-04-01/Accounts/{AC}/Messages.json           GET, POST, DELETE …/Messages/{Sid}.json
     POST, GET   /v1/Content         GET, PUT, DELETE /v1/Content/{HX}         GET /v1/ContentAndApprovals
     POST        /v1/Content/{HX}/ApprovalRequests/whatsapp        GET /v1/Content/{HX}/ApprovalRequests
 
 Control (JSON; refusals are 400 with `{"error": …}`)
-    GET  /_sandbox/log?provider=twilio[&since=epoch&to=&key=&offset=&limit=]   every accepted message, oldest first
-    GET  /_sandbox/calls[?since=&offset=&limit=]   every call as it arrived, with its outcome, oldest first
+    GET  /_sandbox/log?provider=twilio[&since=&to=&key=&offset=&limit=]  every accepted message, oldest first
+    GET  /_sandbox/calls[?since=&offset=&limit=]  every call as it arrived (epoch seconds), with its outcome
     GET  /_sandbox/summary       counts: accepted, people, doubled, calls by outcome, callbacks
     GET, POST /_sandbox/faults   the settings of `faults.Settings`; POST changes the ones named
     POST /_sandbox/reset         forget everything, settings included
@@ -20,12 +20,13 @@ Control (JSON; refusals are 400 with `{"error": …}`)
     GET  /phone                  the phone these messages arrive on; GET /healthz
 
 Magic recipients (with or without `whatsapp:`; CCCCC is any error code of Twilio's, e.g. 63024)
-    +150050CCCCC   refused at once with this code (20003 as 401, 20404 as 404, 20429 as 429, 63009, 63010, 63012 as 500)
+    +150050CCCCC   refused at once with this code (20003 is a 401, 20404 a 404, 20429 a 429, 63009 a 500)
     +150060CCCCC   accepted, `sent`, then `undelivered` with this code
     +150070CCCCC   accepted, then `failed` with this code
     +15005550001, …2, …3, …4, …9   Twilio's own test numbers: 21211, 21612, 21408, 21610, 21614
 
-Templates: received → pending → approved within `approve_after_ms`; rejected when a name contains "reject" or the body breaks
-a rule of Meta's. Messages that WhatsApp would not deliver (free text outside the 24 h window, a template that is not approved)
-are accepted and then `failed` with 63016, 63040, 63041 or 63042. STOP and START keep Twilio's own opt-out list (21610).
+Templates go received → pending → approved within `approve_after_ms`; rejected when a name contains "reject"
+or the body breaks a rule of Meta's. What WhatsApp would not deliver (free text outside the 24 h window, a
+template that is not approved) is accepted and then `failed` with 63016, 63040, 63041 or 63042. STOP and START
+keep Twilio's own opt-out list (21610).
 """

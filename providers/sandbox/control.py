@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from providers.sandbox.faults import BadSetting
-from providers.sandbox.wire import Refused, read_json, whole_number
+from providers.sandbox.faults import SettingError
+from providers.sandbox.wire import RefusedError, read_json, whole_number
 
 if TYPE_CHECKING:
     from providers.sandbox.journal import Journal
@@ -22,7 +22,7 @@ def _moment(request: web.Request) -> float:
     try:
         return float(request.query.get("since", "0"))
     except ValueError:
-        raise Refused("since must be seconds since 1970") from None
+        raise RefusedError("since must be seconds since 1970") from None
 
 
 def _slice(request: web.Request) -> slice:
@@ -51,7 +51,7 @@ class Control:
     def _provider(self, request: web.Request) -> Twilio:
         name = request.query.get("provider", "twilio")
         if name not in self.providers:
-            raise Refused(f"provider must be one of {', '.join(self.providers)}")
+            raise RefusedError(f"provider must be one of {', '.join(self.providers)}")
         return self.providers[name]
 
     async def health(self, _request: web.Request) -> web.Response:
@@ -59,9 +59,7 @@ class Control:
 
     async def log(self, request: web.Request) -> web.Response:
         query = request.query
-        found = self._provider(request).log(
-            since=_moment(request), to=query.get("to", ""), key=query.get("key", "")
-        )
+        found = self._provider(request).log(since=_moment(request), to=query.get("to", ""), key=query.get("key", ""))
         return web.json_response({"messages": found[_slice(request)], "total": len(found)})
 
     async def calls(self, request: web.Request) -> web.Response:
@@ -80,8 +78,8 @@ class Control:
         wanted = await read_json(request)
         try:
             exchange.set(exchange.settings.changed(wanted))
-        except BadSetting as bad:
-            raise Refused(str(bad)) from None
+        except SettingError as bad:
+            raise RefusedError(str(bad)) from None
         return await self.settings(request)
 
     async def reset(self, _request: web.Request) -> web.Response:

@@ -36,7 +36,10 @@ class Answer(NamedTuple):
 
 @dataclass(slots=True)
 class Entry:
-    """What is kept of a call. `key` is what the caller knows it by: the attempt in its callback URL, or a template's name."""
+    """What is kept of a call.
+
+    `key` is what the caller knows it by: the attempt in its callback URL, or a template's name.
+    """
 
     kind: str
     to: str | None
@@ -82,7 +85,7 @@ class Exchange:
     ) -> Call:
         """Note the start of a call.
 
-        A call without a key draws by its `name` and by how often that was tried, so that a retry is another draw.
+        A call without a key draws by its `name` and by how often that was tried: a retry is another draw.
         """
         drawn = key
         if drawn is None:

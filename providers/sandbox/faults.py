@@ -1,4 +1,4 @@
-"""How the sandbox misbehaves, and how fast it walks: the settings of `/_sandbox/faults`, and draws that can be repeated."""
+"""How the sandbox misbehaves, and how fast it walks: the settings of `/_sandbox/faults`."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ class Fate(StrEnum):
 SHARES_OF_A_CALL = tuple(fate for fate in Fate if fate is not Fate.ACCEPTED)
 
 
-class BadSetting(ValueError):
+class SettingError(ValueError):
     """A setting that does not exist, or a value it cannot have."""
 
 
 def _share(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise BadSetting("must be a share between 0 and 1")
+        raise SettingError("must be a share between 0 and 1")
     return float(value)
 
 
 def _milliseconds(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST_MS:
-        raise BadSetting(f"must be milliseconds between 0 and {LONGEST_MS}")
+        raise SettingError(f"must be milliseconds between 0 and {LONGEST_MS}")
     return float(value)
 
 
 def _integer(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise BadSetting("must be a whole number, 0 or more")
+        raise SettingError("must be a whole number, 0 or more")
     return value
 
 
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise BadSetting("must be true or false")
+        raise SettingError("must be true or false")
     return value
 
 
 def _url(value: Any) -> str:
     if not isinstance(value, str) or not value.startswith(("http://", "https://")):
-        raise BadSetting("must be an http or https URL")
+        raise SettingError("must be an http or https URL")
     return value
 
 
@@ -71,14 +71,12 @@ def _setting(check: Any, default: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Shares are of all calls (or callbacks), drawn by hash of (seed, key): the same key has the same fate in every run."""
+    """Shares of all calls (or callbacks) are drawn by hash of (seed, key), so that a run can be repeated."""
 
-    # Calls. The acceptance comes first; the answer leaves latency_ms after the arrival.
+    # Calls: accepted on arrival, answered latency_ms later.
     latency_ms: float = _setting(_milliseconds, 0.0)
     slow_share: float = _setting(_share, 1.0)  # this share of the calls …
-    slow_after_ms: float = _setting(
-        _milliseconds, 0.0
-    )  # … is answered this much later, though accepted at once
+    slow_after_ms: float = _setting(_milliseconds, 0.0)  # … is answered this much later, though accepted at once
     accept_after_ms: float = _setting(_milliseconds, 0.0)  # … is accepted (and answered) this much later
     lose_response: float = _setting(_share, 0.0)  # accepted, then the connection is reset
     status_500: float = _setting(_share, 0.0)  # not accepted
@@ -100,26 +98,24 @@ class Settings:
     seed: int = _setting(_integer, 1)
 
     def changed(self, wanted: dict[str, Any]) -> Settings:
-        """A copy with the settings in `wanted`; BadSetting names the first that is unknown or impossible."""
+        """A copy with the settings in `wanted`; SettingError names the first that is wrong."""
         checks = {each.name: each.metadata["check"] for each in dataclasses.fields(self)}
         clean = {}
         for name, value in wanted.items():
             if name not in checks:
-                raise BadSetting(f"{name}: there is no such setting")
+                raise SettingError(f"{name}: there is no such setting")
             try:
                 clean[name] = checks[name](value)
-            except BadSetting as bad:
-                raise BadSetting(f"{name} {bad}") from None
+            except SettingError as bad:
+                raise SettingError(f"{name} {bad}") from None
         new = dataclasses.replace(self, **clean)
         if new.share_of_faulty_calls > 1:
-            raise BadSetting(f"{', '.join(SHARES_OF_A_CALL)} add up to more than 1")
+            raise SettingError(f"{', '.join(SHARES_OF_A_CALL)} add up to more than 1")
         return new
 
     @property
     def share_of_faulty_calls(self) -> float:
-        return (
-            self.status_429 + self.status_500 + self.status_500_accepted + self.lose_response + self.garbage
-        )
+        return self.status_429 + self.status_500 + self.status_500_accepted + self.lose_response + self.garbage
 
     def fate_of(self, key: str) -> Fate:
         if not self.share_of_faulty_calls:

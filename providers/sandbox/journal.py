@@ -16,19 +16,19 @@ encode = json.JSONEncoder(separators=(",", ":")).encode
 FLUSH_SECONDS = 0.005
 
 
-class JournalInUse(RuntimeError):
+class JournalInUseError(RuntimeError):
     """Another process holds this journal."""
 
 
 class Journal:
     """Append-only records in `folder`/journal.jsonl.
 
-    A record is on its way to disk at the latest FLUSH_SECONDS after `append`; whoever answers somebody calls `flush`
-    first. There is no fsync: it survives a killed process, not a killed machine.
+    A record goes to disk at the latest FLUSH_SECONDS after `append`; who answers somebody flushes first.
+    There is no fsync: it survives a killed process, not a killed machine.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Open or make the file; raise JournalInUse when another process has it."""
+        """Open or make the file; raise JournalInUseError when another process has it."""
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "journal.jsonl"
         self._file: BinaryIO = self.path.open("a+b")
@@ -36,7 +36,7 @@ class Journal:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.close()
-            raise JournalInUse(f"{self.path} belongs to another sandbox") from None
+            raise JournalInUseError(f"{self.path} belongs to another sandbox") from None
         self._waiting: list[str] = []
         self._timer: asyncio.TimerHandle | None = None
 

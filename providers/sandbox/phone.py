@@ -10,15 +10,15 @@ from itertools import islice
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
 from providers.sandbox.twilio.message import phone_of
-from providers.sandbox.wire import Refused
+from providers.sandbox.wire import RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from providers.sandbox.twilio import Twilio
     from providers.sandbox.twilio.content import Content
@@ -72,7 +72,7 @@ class Phone:
         form = {name: str(value) for name, value in (await request.post()).items()}
         body = form.get("body", "").strip()
         if not body:
-            raise Refused("an answer needs words")
+            raise RefusedError("an answer needs words")
         message: dict[str, Any] = {name: form.get(name, "") for name in ("from", "to")}
         if "payload" in form:
             message["params"] = {"ButtonText": body, "ButtonPayload": form["payload"]}
@@ -85,10 +85,10 @@ class Phone:
         for person in islice(found, CONVERSATIONS):
             last = threads[person][-1]
             yield (
-                f'<li><a href="/phone?with={quote(person)}{f"&amp;q={quote(search)}" if search else ""}"'
+                f'<li><a href="{escape("/phone?" + urlencode({"with": person, "q": search}))}"'
                 f"{' aria-current=page' if person == chosen else ''}>"
-                f'<i aria-hidden="true">{escape(person[-2:])}</i><b>{escape(person)}</b>{_clock(last.at, now)}'
-                f"<span>{escape(_first_words(last))}</span></a></li>"
+                f"<i aria-hidden=true>{escape(person[-2:])}</i><b>{escape(person)}</b>"
+                f"{_clock(last.at, now)}<span>{escape(_first_words(last))}</span></a></li>"
             )
 
     def _thread(self, person: str, messages: list[Message], now: float) -> str:
@@ -110,19 +110,22 @@ class Phone:
         status = message.status(now)
         if status == "scheduled":
             return ""
-        mine = message.direction == "inbound"
         if status in {"failed", "undelivered", "canceled"}:
             why = f" with error {message.error_code}" if message.error_code else ""
             return f"<li class=never><p>A message was not delivered: {escape(status)}{why}.</p></li>"
         content = self.twilio.state.contents.get(message.content_sid or "")
+        pictures = (*message.media, *(_pictures(content, message) if content else ()))
+        media = "".join(f"<p class=media>{escape(url)}</p>" for url in pictures)
         buttons = "".join(_buttons(content, message, number, person)) if content else ""
-        media = "".join(f"<p class=media>{escape(url)}</p>" for url in (*message.media, *_pictures(content)))
-        tick = f" <span>{escape(TICKS.get(status, '…'))} {escape(status)}</span>" if not mine else ""
-        who = "You" if mine else "Them"
+        side, who, tick = ("mine", "You", "") if status == "received" else ("theirs", "Business", _tick(status))
         return (
-            f'<li class="{"mine" if mine else "theirs"}"><div class=bubble><span class=vh>{who}: </span>{media}'
-            f"<p>{escape(message.body)}</p><footer>{_clock(message.at, now)}{tick}</footer></div>{buttons}</li>"
+            f"<li class={side}><div class=bubble><span class=vh>{who}: </span>{media}<p>{escape(message.body)}</p>"
+            f"<footer>{_clock(message.at, now)}{tick}</footer></div>{buttons}</li>"
         )
+
+
+def _tick(status: str) -> str:
+    return f" <span>{TICKS.get(status, '…')} {escape(status)}</span>"
 
 
 def _clock(moment: float, now: float) -> str:
@@ -136,31 +139,24 @@ def _first_words(message: Message) -> str:
     return words[:60] or ("media" if message.media else "template")
 
 
-def _pictures(content: Content | None) -> Iterable[str]:
-    media = content.types[content.kind].get("media", ()) if content else ()
-    return [media] if isinstance(media, str) else [url for url in media if isinstance(url, str)]
+def _pictures(content: Content, message: Message) -> Iterator[str]:
+    for url in content.shown.get("media") or ():
+        yield content.filled(url, message.values)
 
 
 def _buttons(content: Content, message: Message, number: str, person: str) -> Iterator[str]:
-    actions = content.types[content.kind].get("actions")
-    for action in actions if isinstance(actions, list) else ():
-        if not isinstance(action, dict):
-            continue
-        title = escape(str(action.get("title") or action.get("copy_code_text") or ""))
-        target = str(action.get("url") or "")
-        if target:
-            # The link is shown as the person would get it; following it would be the person's doing.
-            shown = escape(content.filled(target, message.values))
-            yield f'<a class=button href="{shown}" rel="noreferrer">{title}</a>'
+    for action in content.actions:
+        title = str(action.get("title") or action.get("copy_code_text") or "")
+        target = content.filled(str(action.get("url") or ""), message.values)
+        if target.startswith(("http://", "https://")):
+            yield f'<a class=button href="{escape(target)}" rel=noreferrer>{escape(title)}</a>'
         elif action.get("type", "QUICK_REPLY") == "QUICK_REPLY":
-            fields = {
-                "from": person,
-                "to": number,
-                "account": message.account,
-                "body": str(action.get("title", "")),
-            }
-            fields["payload"] = str(action.get("id") or "")
-            hidden = "".join(f'<input type=hidden name={k} value="{escape(v)}">' for k, v in fields.items())
-            yield f"<form method=post action=/phone/reply>{hidden}<button class=button>{title}</button></form>"
+            fields = {"from": person, "to": number, "account": message.account, "body": title}
+            yield _press(title, fields | {"payload": str(action.get("id") or "")})
         else:
-            yield f"<span class=button>{title}</span>"
+            yield f"<span class=button>{escape(title)}</span>"
+
+
+def _press(title: str, fields: dict[str, str]) -> str:
+    hidden = "".join(f'<input type=hidden name={name} value="{escape(text)}">' for name, text in fields.items())
+    return f"<form method=post action=/phone/reply>{hidden}<button class=button>{escape(title)}</button></form>"

@@ -1,13 +1,15 @@
-"""The sandbox's process: one port, a fast lane for the call the load tests make, and aiohttp for all the rest."""
+"""The sandbox's process: one port, a fast lane for the call that load tests make, aiohttp for the rest."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import re
 import signal
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,17 +37,17 @@ log = logging.getLogger("providers.sandbox")
 
 
 class FastLane(asyncio.Protocol):
-    """One connection: plain `POST …/Messages.json` requests are read here, everything else goes to aiohttp as it came.
+    """One connection: plain `POST …/Messages.json` is read here; aiohttp gets the rest.
 
-    Only a complete, ordinary request is taken (Content-Length, no pipelining, connection kept), so that whatever is
-    unusual or malformed meets a full HTTP parser.
+    Only a complete, ordinary request is taken (Content-Length, no pipelining, connection kept), so that whatever
+    is unusual or malformed meets a full HTTP parser.
     """
 
     _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,6}) *\r\n", re.IGNORECASE)
     _AUTHORIZATION = re.compile(rb"\r\nauthorization: *([^\r\n]*)", re.IGNORECASE)
     _UNUSUAL = re.compile(rb"\r\n(?:transfer-encoding|expect|upgrade|connection: *close)", re.IGNORECASE)
 
-    def __init__(self, twilio: Twilio, server: web.Server[web.Request]) -> None:
+    def __init__(self, twilio: Twilio, server: web.Server) -> None:
         self._twilio = twilio
         self._server = server
         self._path = re.compile(Twilio.fast_path)
@@ -79,22 +81,24 @@ class FastLane(asyncio.Protocol):
         data = self._waiting + data if self._waiting else data
         self._waiting = b""
         request = self._path.match(data)
-        if not request:
-            self._pass_on(data)
-            return
         head_end = data.find(b"\r\n\r\n") + 2
-        length = self._LENGTH.search(data, 0, head_end)
-        if head_end > 1 and (not length or self._UNUSUAL.search(data, 0, head_end)):
+        end = self._end(data, head_end)
+        if not request or not len(data) <= end <= LARGEST_FAST_REQUEST:
             self._pass_on(data)
-            return
-        end = head_end + 2 + int(length[1]) if length else len(data) + 1
-        if len(data) < end <= LARGEST_FAST_REQUEST:
+        elif len(data) < end:
             self._waiting = data
-        elif len(data) == end:
+        else:
             authorization = self._AUTHORIZATION.search(data, 0, head_end)
             self._take(request[1], authorization[1] if authorization else b"", data[head_end + 2 :])
-        else:
-            self._pass_on(data)
+
+    def _end(self, data: bytes, head_end: int) -> int:
+        """How long the request is; longer than `data` while unknown, 0 when it is none for this lane."""
+        if head_end == 1:
+            return len(data) + 1
+        length = self._LENGTH.search(data, 0, head_end)
+        if not length or self._UNUSUAL.search(data, 0, head_end):
+            return 0
+        return head_end + 2 + int(length[1])
 
     # What happens to a request.
 
@@ -116,7 +120,7 @@ class FastLane(asyncio.Protocol):
     def _finish(self, call: Call, begun: float) -> None:
         exchange = self._twilio.exchange
         answer = exchange.settle(call)
-        # Also without a delay the answer waits for the others of this turn of the loop: one write to disk for all.
+        # Even without a delay the answer waits for the others of this turn of the loop: one write for all.
         due = begun + exchange.answer_seconds(call) - EARLY_SECONDS
         if due > self._loop.time():
             self._loop.call_at(due, self._send, answer)
@@ -156,7 +160,7 @@ class Running:
 async def serving(folder: Path, port: int) -> AsyncIterator[Running]:
     """Serve on loopback `port` with the state in `folder` until the context ends.
 
-    Raises OSError when the port is taken, JournalInUse when the folder is.
+    Raises OSError when the port is taken, JournalInUseError when the folder is.
     """
     journal = Journal(folder)
     providers = {each.name: each(journal) for each in PROVIDERS}
@@ -171,7 +175,7 @@ async def serving(folder: Path, port: int) -> AsyncIterator[Running]:
     await runner.setup()
     assert runner.server
     server = await asyncio.get_running_loop().create_server(
-        lambda: FastLane(providers["twilio"], runner.server), HOST, port, backlog=1024
+        partial(FastLane, providers["twilio"], runner.server), HOST, port, backlog=1024
     )
     try:
         for provider in providers.values():
@@ -197,6 +201,8 @@ async def _serve_until_stopped(folder: Path, port: int) -> None:
 
 def main() -> None:
     """Serve as the environment says (SANDBOX_PORT, DATA_DIR, PUBLIC_BASE_URL) until SIGINT or SIGTERM."""
+    # Nearly all objects here live as long as the process; looking through them stops the answers.
+    gc.set_threshold(100_000, 50, 100)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     here = Path(__file__).resolve().parents[2]
     folder = Path(os.environ.get("DATA_DIR") or here / ".data") / "sandbox"

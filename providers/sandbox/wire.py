@@ -1,4 +1,4 @@
-"""Between aiohttp and the providers: answers to responses, refusals to JSON, calls performed at their own pace."""
+"""Between aiohttp and the providers: answers to responses, refusals to JSON, calls at their own pace."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from providers.sandbox.exchange import Answer
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from providers.sandbox.exchange import Call, Exchange
+    from providers.sandbox.exchange import Answer, Call, Exchange
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 EARLY_SECONDS = 0.0005
 
 
-class Refused(ValueError):
+class RefusedError(ValueError):
     """A request to the control routes that makes no sense; becomes a 400 with `{"error": …}`."""
 
 
@@ -63,21 +61,21 @@ async def perform(request: web.Request, exchange: Exchange, call: Call) -> web.R
 
 
 async def read_json(request: web.Request) -> dict[str, Any]:
-    """The JSON object in the body; Refused when there is none."""
+    """The JSON object in the body; RefusedError when there is none."""
     try:
         document = json.loads(await request.read())
     except (ValueError, RecursionError):
-        raise Refused("the body must be JSON") from None
+        raise RefusedError("the body must be JSON") from None
     if not isinstance(document, dict):
-        raise Refused("the body must be a JSON object")
+        raise RefusedError("the body must be a JSON object")
     return document
 
 
 def whole_number(request: web.Request, name: str, default: int) -> int:
-    """A query parameter that counts; Refused unless it is 0 or more."""
+    """A query parameter that counts; RefusedError unless it is 0 or more."""
     text = request.query.get(name, str(default))
     if not text.isascii() or not text.isdigit() or len(text) > 9:  # noqa: PLR2004  # nine digits are plenty
-        raise Refused(f"{name} must be a whole number")
+        raise RefusedError(f"{name} must be a whole number")
     return int(text)
 
 
@@ -94,5 +92,5 @@ async def same_origin(request: web.Request, handler: Handler) -> web.StreamRespo
 async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
-    except Refused as refused:
+    except RefusedError as refused:
         return web.json_response({"error": str(refused)}, status=400)

@@ -14,7 +14,7 @@ from providers.sandbox.twilio.content import STATUSES, Approval
 from providers.sandbox.twilio.doors import Doors
 from providers.sandbox.twilio.messages import Messages
 from providers.sandbox.twilio.state import State
-from providers.sandbox.wire import Refused
+from providers.sandbox.wire import RefusedError
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -67,7 +67,7 @@ class Twilio:
     # Being looked at and steered.
 
     def log(self, *, since: float, to: str, key: str) -> list[dict[str, Any]]:
-        """Every message accepted at `since` (epoch seconds) or later, oldest first; to and by whom, when given."""
+        """Messages accepted at `since` (epoch seconds) or later, oldest first; narrowed by `to` and `key`."""
         now = time.time()
         return [
             message.as_log_entry(now)
@@ -79,7 +79,7 @@ class Twilio:
         ]
 
     def summary(self) -> dict[str, Any]:
-        """Counts over everything since the last reset; `doubled` are acceptances too many of one content to one person."""
+        """Counts since the last reset; `doubled` counts acceptances too many of one content to one person."""
         sent = [message for message in self.state.messages.values() if message.direction != "inbound"]
         pairs = {(message.to, message.content_sid or message.body) for message in sent}
         keys = {message.key for message in sent if message.key}
@@ -106,9 +106,9 @@ class Twilio:
         content = self.state.contents.get(sid)
         status, reason = ruling.get("status"), ruling.get("rejection_reason", "")
         if not content:
-            raise Refused("there is no such template")
+            raise RefusedError("there is no such template")
         if status not in STATUSES or not isinstance(reason, str):
-            raise Refused(f"status must be one of {', '.join(STATUSES)}, rejection_reason a string")
+            raise RefusedError(f"status must be one of {', '.join(STATUSES)}, rejection_reason a string")
         self._rule(content, status, reason)
         return content.as_approval(time.time())
 

@@ -65,6 +65,12 @@ def status_form(message: Message, status: str) -> dict[str, str]:
     return form
 
 
+def _signature(token: str, url: str, form: dict[str, str]) -> str:
+    """By Twilio's own library, so that it is no copy of our verifier."""
+    validator = RequestValidator(token)  # type: ignore[no-untyped-call]  # the library has no types
+    return str(validator.compute_signature(url, form))  # type: ignore[no-untyped-call]  # nor here
+
+
 class Postman:
     """Delivers callbacks: at most CONNECTIONS at once, pooled, one more try when nobody is there."""
 
@@ -114,10 +120,7 @@ class Postman:
             return
         settings = self._exchange.settings
         told = message.walk
-        if (
-            settings.callback_reorder
-            and settings.draw("reorder", message.key or message.sid) < settings.callback_reorder
-        ):
+        if settings.draw("reorder", message.key or message.sid) < settings.callback_reorder:
             told = told[::-1]
         self._wait(Story(message, told))
 
@@ -153,9 +156,9 @@ class Postman:
 
     async def _outcomes(self, message: Message, status: str) -> list[str]:
         settings, key = self._exchange.settings, f"{message.key or message.sid}|{status}"
-        if settings.callback_loss and settings.draw("loss", key) < settings.callback_loss:
+        if settings.draw("loss", key) < settings.callback_loss:
             return ["lost"]
-        times = 2 if settings.callback_dup and settings.draw("dup", key) < settings.callback_dup else 1
+        times = 2 if settings.draw("dup", key) < settings.callback_dup else 1
         form = status_form(message, status)
         answers = [await self.post(message.callback or "", form, message.token) for _ in range(times)]
         return ["sent" if answer is not None and answer < 300 else "failed" for answer in answers]  # noqa: PLR2004  # 2xx
@@ -166,7 +169,7 @@ class Postman:
             "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
             "User-Agent": "TwilioProxy/1.1",
             "Accept": "*/*",
-            "X-Twilio-Signature": RequestValidator(token).compute_signature(url, form),
+            "X-Twilio-Signature": _signature(token, url, form),
         }
         body = urlencode(form).encode()
         for pause in (RETRY_SECONDS, None):

@@ -35,6 +35,10 @@ TYPES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
         ("twilio/text", "body", ""),
     )
 }
+_OF_OBJECTS = frozenset({"actions", "items", "cards", "pages"})
+_NOT_TEXT = frozenset(
+    {"latitude", "longitude", "code_expiration_minutes", "add_security_recommendation", "is_flow_first_page_endpoint"}
+)
 _WORDS = ("header_text", "title", "subtitle", "body", "footer")
 _VARIABLE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _TOUCHING = re.compile(r"\{\{\s*(\w+)\s*\}\}\s*\{\{\s*(\w+)\s*\}\}")
@@ -42,7 +46,7 @@ _AT_START = re.compile(r"\s*\{\{\s*(\w+)\s*\}\}")
 _AT_END = re.compile(r"\{\{\s*(\w+)\s*\}\}\s*\Z")
 
 
-class BadContent(ValueError):
+class ContentError(ValueError):
     """The JSON is not a template Twilio would take."""
 
 
@@ -94,9 +98,7 @@ class Content:
     def as_record(self) -> dict[str, Any]:
         facts = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "_body"}
         approval = self.approval
-        facts["approval"] = approval and {
-            each.name: getattr(approval, each.name) for each in fields(approval)
-        }
+        facts["approval"] = approval and {each.name: getattr(approval, each.name) for each in fields(approval)}
         return {"p": "twilio", "k": "content", **facts}
 
     def change(self, *, variables: dict[str, str], types: dict[str, dict[str, Any]], now: float) -> None:
@@ -108,11 +110,19 @@ class Content:
         return next(name for name in TYPES if name in self.types)
 
     @property
+    def shown(self) -> dict[str, Any]:
+        return self.types[self.kind]
+
+    @property
+    def actions(self) -> list[dict[str, Any]]:
+        return self.shown.get("actions") or []
+
+    @property
     def body(self) -> str:
         """All its words, with the variables still in them."""
         if self._body is None:
-            shown = self.types[self.kind]
-            self._body = "\n".join(shown[name] for name in _WORDS if isinstance(shown.get(name), str))
+            words = (self.shown.get(name) for name in _WORDS)
+            self._body = "\n".join(text for text in words if isinstance(text, str))
         return self._body
 
     def read_with(self, values: dict[str, str]) -> str:
@@ -137,9 +147,7 @@ class Content:
             "category": asked.category if asked else "",
             "content_type": self.kind,
             "status": status,
-            "rejection_reason": asked.reason
-            if asked and status not in {"received", "pending", "approved"}
-            else "",
+            "rejection_reason": asked.reason if asked and status not in {"received", "pending", "approved"} else "",
             "allow_category_change": True,
         }
 
@@ -168,12 +176,12 @@ class Content:
 
 
 def clean_types(types: Any) -> dict[str, dict[str, Any]]:
-    """The types that are not null, after Twilio's checks; BadContent says what is wrong."""
+    """The types that are not null, after Twilio's checks; ContentError says what is wrong."""
     if not isinstance(types, dict):
-        raise BadContent("types: an object is required")
+        raise ContentError("types: an object is required")
     given = {name: value for name, value in types.items() if value is not None}
     if not given:
-        raise BadContent("types: at least one type is required")
+        raise ContentError("types: at least one type is required")
     for name, value in given.items():
         _check_type(name, value)
     return given
@@ -181,23 +189,36 @@ def clean_types(types: Any) -> dict[str, dict[str, Any]]:
 
 def _check_type(name: str, value: Any) -> None:
     if name not in TYPES:
-        raise BadContent(f"types: {name} is not a type")
+        raise ContentError(f"types: {name} is not a type")
     if not isinstance(value, dict):
-        raise BadContent(f"{name}: an object is required")
+        raise ContentError(f"{name}: an object is required")
     required, other = TYPES[name]
     missing = required - {field for field, given in value.items() if given not in (None, "", [])}
     if missing:
-        raise BadContent(f"{name}: {', '.join(sorted(missing))} is required")
+        raise ContentError(f"{name}: {', '.join(sorted(missing))} is required")
+    wrong = [field for field, given in value.items() if not _is_well_formed(field, given)]
+    if wrong:
+        raise ContentError(f"{name}: {wrong[0]} is of the wrong kind")
     unknown = value.keys() - required - other
     if unknown:
-        raise BadContent(f"{name}: {', '.join(sorted(unknown))} is unknown")
+        raise ContentError(f"{name}: {', '.join(sorted(unknown))} is unknown")
+
+
+def _is_well_formed(name: str, value: Any) -> bool:
+    if value is None or name in _NOT_TEXT:
+        return True
+    if name in _OF_OBJECTS:
+        return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+    if name == "media":
+        return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return isinstance(value, str)
 
 
 def clean_variables(variables: Any) -> dict[str, str]:
     if variables is None:
         return {}
     if not isinstance(variables, dict) or not all(isinstance(value, str) for value in variables.values()):
-        raise BadContent("variables: an object of strings is required")
+        raise ContentError("variables: an object of strings is required")
     return variables
 
 

@@ -16,8 +16,8 @@ from providers.sandbox.twilio.access import ACCOUNT, caller
 from providers.sandbox.twilio.content import (
     CATEGORIES,
     Approval,
-    BadContent,
     Content,
+    ContentError,
     clean_types,
     clean_variables,
     judge,
@@ -210,11 +210,7 @@ class Doors:
         account, now, base = self._caller(request), time.time(), _base(request)
         size = listing.number(request.query, "PageSize", listing.USUAL_PAGE, 1, listing.LARGEST_PAGE)
         index = listing.number(request.query, "Page", 0, 0, 10**9)
-        mine = [
-            each
-            for each in reversed(self.state.contents.values())
-            if each.account == account and not each.deleted
-        ]
+        mine = [each for each in reversed(self.state.contents.values()) if each.account == account and not each.deleted]
         shown = mine[index * size : (index + 1) * size]
 
         def url(page: int) -> str:
@@ -222,9 +218,7 @@ class Doors:
 
         approvals = request.path.endswith("Approvals")
         contents = [
-            each.facts() | {"approval_requests": each.as_approval(now)}
-            if approvals
-            else each.as_resource(base)
+            each.facts() | {"approval_requests": each.as_approval(now)} if approvals else each.as_resource(base)
             for each in shown
         ]
         meta = {
@@ -249,16 +243,12 @@ class Doors:
 
     def _caller(self, request: web.Request) -> str:
         """The account that calls; its token is remembered, because callbacks are signed with it."""
-        account, token = caller(
-            request.headers.get("Authorization", ""), request.match_info.get("account", "")
-        )
+        account, token = caller(request.headers.get("Authorization", ""), request.match_info.get("account", ""))
         if token:
             self.state.hear_token(account, token)
         return account
 
-    async def _call(
-        self, request: web.Request, kind: str, name: str, do: Callable[[Entry], Answer]
-    ) -> web.Response:
+    async def _call(self, request: web.Request, kind: str, name: str, do: Callable[[Entry], Answer]) -> web.Response:
         def act(entry: Entry) -> Answer:
             try:
                 return do(entry)
@@ -296,5 +286,5 @@ def _parts(document: dict[str, Any]) -> dict[str, Any]:
             "variables": clean_variables(document.get("variables")),
             "types": clean_types(document.get("types")),
         }
-    except BadContent as bad:
+    except ContentError as bad:
         raise TwilioError(20001, str(bad)) from None

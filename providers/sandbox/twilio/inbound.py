@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from providers.sandbox.twilio.message import Message, phone_of
 from providers.sandbox.twilio.messages import new_sid
-from providers.sandbox.wire import Refused
+from providers.sandbox.wire import RefusedError
 
 if TYPE_CHECKING:
     from providers.sandbox.twilio.callbacks import Postman
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def _text(request: dict[str, Any], name: str) -> str:
     value = request.get(name, "")
     if not isinstance(value, str):
-        raise Refused(f"{name} must be a string")
+        raise RefusedError(f"{name} must be a string")
     return value
 
 
@@ -41,23 +41,21 @@ def inbound_form(message: Message) -> dict[str, str]:
     return form
 
 
-async def deliver(
-    request: dict[str, Any], *, messages: Messages, state: State, postman: Postman
-) -> dict[str, Any]:
+async def deliver(request: dict[str, Any], *, messages: Messages, state: State, postman: Postman) -> dict[str, Any]:
     """Take {"from", "to", "body"[, "account_sid", "params"]} as a message and tell the inbound URL about it.
 
-    `params` are further fields of the webhook (ButtonText, OptOutType, …). Returns `sid` and the webhook's `status`,
-    None when nobody answered. Refused when nothing says whose number `to` is.
+    `params` are further fields of the webhook (ButtonText, OptOutType, …). Returns `sid` and the webhook's
+    `status`, None when nobody answered. RefusedError when nothing says whose number `to` is.
     """
     to, person, body = _text(request, "to"), phone_of(_text(request, "from")), _text(request, "body")
     params = request.get("params", {})
     if not to or not person:
-        raise Refused("from and to are required")
+        raise RefusedError("from and to are required")
     if not isinstance(params, dict) or not all(isinstance(value, str) for value in params.values()):
-        raise Refused("params must be an object of strings")
+        raise RefusedError("params must be an object of strings")
     account = _text(request, "account_sid") or state.owners.get(to, "")
     if account not in state.tokens:
-        raise Refused(
+        raise RefusedError(
             f"nobody has called as the owner of {to} yet, so there is no token to sign with; give account_sid"
         )
     now = time.time()

@@ -24,7 +24,7 @@ FILTERS = ("To", "From", "DateSent", "DateSent<", "DateSent>")
 
 
 def number(query: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
-    """A whole number among the query parameters, kept within what Twilio takes; TwilioError 20001 when it is none."""
+    """A whole number among the query parameters, at most `most`; TwilioError 20001 when it is none."""
     text = query.get(name, str(default))
     if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) < least:  # noqa: PLR2004  # enough digits
         raise TwilioError(20001, f"{name} must be a whole number")
@@ -45,7 +45,7 @@ def _span(text: str) -> tuple[int, int]:
 
 
 def _bounds(query: Mapping[str, str]) -> tuple[int, int]:
-    """The seconds that the DateSent filters leave: from, until (excluded). All of Twilio's comparisons include the date."""
+    """The seconds that the DateSent filters leave: from, until (excluded). < and > include the date."""
     least, most = 0, 1 << 62
     if text := query.get("DateSent"):
         least, most = _span(text)
@@ -56,9 +56,7 @@ def _bounds(query: Mapping[str, str]) -> tuple[int, int]:
     return least, most
 
 
-def found(
-    state: State, account: str, query: Mapping[str, str], *, before: int, visible: float
-) -> Iterator[Message]:
+def found(state: State, account: str, query: Mapping[str, str], *, before: int, visible: float) -> Iterator[Message]:
     """Messages that match, newest first, numbered below `before` and accepted by `visible`.
 
     A message that has not gone out yet is dated by its acceptance.
@@ -74,25 +72,29 @@ def found(
             yield message
 
 
+def _before(state: State, account: str, token: str) -> int:
+    """The number below which a page begins: that of the last message before, which `token` names."""
+    if not token:
+        return 1 << 62
+    last = state.messages.get(token.removeprefix("PA"))
+    if not last or last.account != account:
+        raise TwilioError(20001, "PageToken is not one of ours")
+    return last.n
+
+
 def page(state: State, account: str, query: Mapping[str, str], now: float, lag: float) -> dict[str, Any]:
     """One page of the list as Twilio's JSON. `lag`: seconds until a new message shows up."""
     size = number(query, "PageSize", USUAL_PAGE, 1, LARGEST_PAGE)
     index = number(query, "Page", 0, 0, 10**9)
     token = query.get("PageToken", "")
-    last = state.messages.get(token.removeprefix("PA"))
-    if token and (not last or last.account != account):
-        raise TwilioError(20001, "PageToken is not one of ours")
-    rows = found(state, account, query, before=last.n if last else 1 << 62, visible=now - lag)
-    taken = list(islice(rows, 0 if last else index * size, None if last else (index + 1) * size + 1))[
-        : size + 1
-    ]
+    rows = found(state, account, query, before=_before(state, account, token), visible=now - lag)
+    skipped = 0 if token else index * size
+    taken = list(islice(rows, skipped, skipped + size + 1))
     shown = taken[:size]
 
     def uri(number: int, **token: str) -> str:
         kept = {name: query[name] for name in FILTERS if name in query}
-        return f"{API}/Accounts/{account}/Messages.json?" + urlencode(
-            kept | {"PageSize": size, "Page": number} | token
-        )
+        return f"{API}/Accounts/{account}/Messages.json?" + urlencode(kept | {"PageSize": size, "Page": number} | token)
 
     return {
         "end": index * size + max(len(shown) - 1, 0),

@@ -1,4 +1,4 @@
-"""One message, and where it stands: its status follows from when it was accepted, so that nothing has to be kept moving."""
+"""One message, and where it stands: its status follows from the clock, so nothing has to be kept moving."""
 
 from __future__ import annotations
 
@@ -84,12 +84,14 @@ class Message:
             return self.settled
         if self.direction == "inbound":
             return "received"
+        taken = self._steps(now) if now >= self.due else 0
+        return self.walk[taken - 1] if taken else self.initial_status(now)
+
+    def initial_status(self, now: float) -> str:
+        """What it is before anything was done about it."""
         if now < self.due:
             return "scheduled"
-        taken = self._steps(now)
-        if not taken:
-            return "accepted" if self.service else "queued"
-        return self.walk[taken - 1]
+        return "accepted" if self.service else "queued"
 
     def _steps(self, now: float) -> int:
         if not self.step:

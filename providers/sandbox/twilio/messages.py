@@ -73,6 +73,13 @@ def _variables(text: str) -> dict[str, str]:
     return given
 
 
+def _callback(form: dict[str, str]) -> str | None:
+    callback = form.get("StatusCallback") or None
+    if callback and not callback.startswith(("http://", "https://")):
+        raise TwilioError(21609)
+    return callback
+
+
 def _due(form: dict[str, str], now: float) -> float:
     """When the message is to go: `now`, or its SendAt."""
     if "SendAt" not in form and "ScheduleType" not in form:
@@ -119,19 +126,13 @@ class Messages:
                 return refusal.answer()
 
         name = f"{account}|{to}|{form.get('ContentSid') or form.get('Body')}"
-        return self.exchange.arrive(
-            "message", now=time.time(), to=to, key=key, name=name, act=act, refuse=refuse
-        )
+        return self.exchange.arrive("message", now=time.time(), to=to, key=key, name=name, act=act, refuse=refuse)
 
-    def _accept(
-        self, entry: Entry, account: str, token: str, form: dict[str, str], media: tuple[str, ...]
-    ) -> Answer:
+    def _accept(self, entry: Entry, account: str, token: str, form: dict[str, str], media: tuple[str, ...]) -> Answer:
         now = time.time()
         to, sender, service = self._addresses(account, form)
         content, body = self._words(account, form, media)
-        callback = form.get("StatusCallback") or None
-        if callback and not callback.startswith(("http://", "https://")):
-            raise TwilioError(21609)
+        callback = _callback(form)
         if token:
             self.state.hear_token(account, token)
         sid = new_sid("MM")
@@ -147,8 +148,7 @@ class Messages:
         entry.sid = sid
         self.state.accept(message)
         self.postman.follow(message)
-        initial = "scheduled" if message.due > now else "accepted" if service else "queued"
-        return Answer.of(201, message.as_resource(initial))
+        return Answer.of(201, message.as_resource(message.initial_status(now)))
 
     def _addresses(self, account: str, form: dict[str, str]) -> tuple[str, str | None, str | None]:
         to, sender, service = (
@@ -181,9 +181,7 @@ class Messages:
         if sender and sender.startswith("whatsapp:") != to.startswith("whatsapp:"):
             raise TwilioError(21910)
 
-    def _words(
-        self, account: str, form: dict[str, str], media: tuple[str, ...]
-    ) -> tuple[Content | None, str]:
+    def _words(self, account: str, form: dict[str, str], media: tuple[str, ...]) -> tuple[Content | None, str]:
         """The template, if there is one, and the text the person will read."""
         if len(media) > MOST_MEDIA:
             raise TwilioError(21623)

@@ -1,4 +1,4 @@
-"""Everything Twilio would know: messages, templates, opt-outs, tokens; and how each of it goes to the journal and back."""
+"""Everything Twilio would know: messages, templates, opt-outs, tokens; to the journal and back."""
 
 from __future__ import annotations
 
@@ -22,17 +22,13 @@ class State:
     journal: Journal
     messages: dict[str, Message] = field(default_factory=dict)
     of_account: defaultdict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
-    of_recipient: defaultdict[tuple[str, str], list[Message]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
+    of_recipient: defaultdict[tuple[str, str], list[Message]] = field(default_factory=lambda: defaultdict(list))
     threads: dict[str, list[Message]] = field(default_factory=dict)  # by person, latest talk last
     contents: dict[str, Content] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)  # sender's number → account
     opted_out: set[tuple[str, str]] = field(default_factory=set)  # (account, person)
-    last_words: dict[tuple[str, str], float] = field(
-        default_factory=dict
-    )  # (account, person) → when they last wrote
+    last_words: dict[tuple[str, str], float] = field(default_factory=dict)  # (account, person) → when they last wrote
     callbacks: Counter[str] = field(default_factory=Counter)
 
     # What happens, and is written down.
