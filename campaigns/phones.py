@@ -29,9 +29,7 @@ def normalise(raw: object, default_region: str | None = None, *, field: str = "p
         raise _refused(field, "A phone number is text, such as +15550000001.")
     typed = unicodedata.normalize("NFKC", raw[: LONGEST_INPUT + 1]).strip(" ").removeprefix(PREFIX)
     if len(raw) > LONGEST_INPUT or not _TYPED.fullmatch(typed):
-        raise _refused(
-            field, "A phone number has only digits, spaces, dots, brackets and hyphens, after a plus."
-        )
+        raise _refused(field, "A phone number has only digits, spaces, dots, brackets and hyphens, after a plus.")
     if default_region is None and not typed.startswith("+"):
         typed = _with_plus(typed, field)
     try:

@@ -112,8 +112,7 @@ def number(content_context: Context, variables: object = None) -> tuple[dict[str
         by_number = {str(index): name for index, name in enumerate(found, start=1)}
         number_of = {name: key for key, name in by_number.items()}
     if given not in ({}, by_number):
-        unused = ", ".join(sorted(set(given.values()) - set(found))) or "the order differs"
-        raise refused("variables", f"The map does not fit the names in the template: {unused}.")
+        raise refused("variables", "The map does not fit the names in the template; leave it out.")
     # Numbers are rewritten too, so that `{{ 1 }}` leaves as `{{1}}`.
     content: dict[str, Any] = replace(content_context, lambda name: "{{" + number_of[name] + "}}")
     return content, by_number
@@ -193,12 +192,8 @@ def _checked_map(variables: object) -> dict[str, str]:
 
 
 def _check_fit(numbers: list[str], given: Numbered) -> None:
-    faults = {
-        f"variables.{key}": ["The template does not use this number."] for key in given.keys() - set(numbers)
-    }
-    faults |= {
-        f"variables.{key}": ["Say which variable this number is."] for key in numbers if key not in given
-    }
+    faults = {f"variables.{key}": ["The template does not use this number."] for key in given.keys() - set(numbers)}
+    faults |= {f"variables.{key}": ["Say which variable this number is."] for key in numbers if key not in given}
     if not faults and sorted(map(int, numbers)) != list(range(1, len(numbers) + 1)):
         faults = {"variables": ["Number the variables from 1 without a gap."]}
     if faults:
@@ -229,9 +224,7 @@ def _name_fault(name: str, campaign_type: str, custom_keys: Collection[str]) -> 
     if name not in CampaignVariableType.values:
         return None if name in custom_keys else f"No active lead has a variable called {name}."
     if campaign_type == "marketing" and name in CampaignVariableType.COMMERCE:
-        return (
-            f"A marketing template may not use {name}: order and product variables are for service templates."
-        )
+        return f"A marketing template may not use {name}: order and product variables are for service templates."
     return None
 
 

@@ -56,9 +56,7 @@ def check_image(data: bytes, declared_type: str, *, field: str = "media") -> str
     except (SyntaxError, OSError, ValueError, EOFError) as error:
         raise _refused(field, "The picture is broken.") from error
     if width * height > MOST_PIXELS:
-        raise _refused(
-            field, f"The picture has {width} × {height} pixels; the most is {MOST_PIXELS:,} in all."
-        )
+        raise _refused(field, f"The picture has {width} × {height} pixels; the most is {MOST_PIXELS:,} in all.")
     if media_type == "image/gif" and _has_too_many_frames(data):
         raise _refused(field, f"The picture has more than {MOST_FRAMES} frames.")
     return media_type

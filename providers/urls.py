@@ -157,11 +157,15 @@ def _parts_fault(url: str, schemes: Sequence[str]) -> str | None:
         return "An address has no user name or password."
     if port not in PORTS:
         return "Only ports 80 and 443 are open to addresses from outside."
+    return None if _is_public_host(parts) else "The host is not a public one."
+
+
+def _is_public_host(parts: SplitResult) -> bool:
     host = _plain_host(parts)
     # 2130706433, 0177.0.0.1 and 0x7f.1 are loopback in disguise; of numbers only dotted quads pass.
-    literal = "[" in parts.netloc or _NUMERIC.fullmatch(host)
-    named = _HOST.fullmatch(host) and not host.endswith(PRIVATE_SUFFIXES)
-    return None if (is_public(host) if literal else named) else "The host is not a public one."
+    if "[" in parts.netloc or _NUMERIC.fullmatch(host):
+        return is_public(host)
+    return bool(_HOST.fullmatch(host)) and not host.endswith(PRIVATE_SUFFIXES)
 
 
 def _plain_host(parts: SplitResult) -> str:

@@ -33,23 +33,15 @@ def test_names_are_found_in_one_order_whatever_the_order_of_the_fields():
         ("Hi {{lead_name", "alone"),
         ("Hi }} there", "alone"),
         ("Hi {{ a {b} }}", "alone"),
-        *(
-            (f"Hi {{{{{name}}}}}", "a variable is")
-            for name in ("lead_name|safe", "lead.__class__", "lead\n_name")
-        ),
-        *(
-            (f"Hi {{{{{name}}}}}", "a variable is")
-            for name in ("１", "2147483648", "0", "__x__", "Lead", "a" * 65)
-        ),
+        *((f"Hi {{{{{name}}}}}", "a variable is") for name in ("lead_name|safe", "lead.__class__", "lead\n_name")),
+        *((f"Hi {{{{{name}}}}}", "a variable is") for name in ("１", "2147483648", "0", "__x__", "Lead", "a" * 65)),
     ],
 )
 def test_braces_without_a_proper_name_are_refused_with_their_place(body, reason):
     with pytest.raises(Invalid) as no:
         find({"body": body})
 
-    assert no.value.details[BODY][0].startswith(
-        f"At character {4 if 'Hi {{' in body or '}}' in body[:5] else 0}"
-    )
+    assert no.value.details[BODY][0].startswith("At character 4: ")
     assert reason in no.value.details[BODY][0]
 
 
@@ -153,10 +145,7 @@ def test_values_are_kept_as_text_by_name():
         ({"other": "x"}, ["v.other"]),
         ({5: "x"}, ["v.5"]),
         ({"1": "x", "lead_name": "y"}, ["v.lead_name"]),
-        *(
-            ({"1": value}, ["v.1"])
-            for value in ("a\nb", "a\tb", "a    b", "a\x00", "\ud800", "\u2028", "a" * 1025)
-        ),
+        *(({"1": value}, ["v.1"]) for value in ("a\nb", "a\tb", "a    b", "a\x00", "\ud800", "\u2028", "a" * 1025)),
         *(({"1": value}, ["v.1"]) for value in (None, True, {}, [], float("nan"), float("inf"), 10**18)),
     ],
 )

@@ -156,9 +156,7 @@ get = partial(fetch, START, resolver=answering(PUBLIC))
 
 def test_an_address_is_read():
     with server(OK + b"Content-Length: 3\r\n\r\nabc") as (connector, requests):
-        answer = fetch(
-            "http://bücher.example.com/ä?q=%20é#f", resolver=answering(PUBLIC), connector=connector
-        )
+        answer = fetch("http://bücher.example.com/ä?q=%20é#f", resolver=answering(PUBLIC), connector=connector)
 
     assert answer == Fetched("http://bücher.example.com/ä?q=%20é#f", "image/png", b"abc")
     assert requests[0].startswith(b"GET /%C3%A4?q=%20%C3%A9 HTTP/1.1\r\nHost: xn--bcher-kva.example.com\r\n")
