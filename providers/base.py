@@ -30,10 +30,10 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One templated message. `to` and `sender` are E.164; `sender` may be the provider's id of several senders.
+    """One templated message. `to` and `sender` are E.164; `sender` may be the provider's id of many senders.
 
-    `variables` is numbered from "1". `key` is our attempt's id, sent as the idempotency key where the provider
-    has one. `callback_url` is told what became of the message.
+    `variables` is numbered from "1". `key` is our attempt's id, sent as the idempotency key where the
+    provider has one. `callback_url` is told what became of the message.
     """
 
     to: str
@@ -74,7 +74,7 @@ Outcome: TypeAlias = Accepted | Refused | Unknown
 
 
 class Unreachable(Exception):  # noqa: N818  (it is what happened, like TimeoutError's "timed out")
-    """A look-up was not answered: neither presence nor absence is known. `refused` if the provider said why."""
+    """A look-up was not answered: nothing is known. `refused` when the provider said why."""
 
     def __init__(self, detail: str, refused: Refused | None = None) -> None:
         super().__init__(detail)
@@ -83,7 +83,7 @@ class Unreachable(Exception):  # noqa: N818  (it is what happened, like TimeoutE
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One thing the provider has, as its list shows it. `at`: when it was taken; `key`: ours, where one is kept."""
+    """One thing the provider has, as it lists it. `at`: when it was taken; `key`: ours, if it keeps one."""
 
     provider_id: str
     status: str
@@ -96,9 +96,9 @@ class Found:
 class Messenger(Protocol):
     """Sends messages one at a time over pooled connections. `timeout`, `slowest` and `quiet` are seconds.
 
-    `slowest` is the longest after which a call we gave up on may still take effect; `quiet` how long a message
-    must be absent from the list before its absence is believed. `has_key`: the provider drops a second call with
-    the same key. `can_list`: `find` works.
+    `slowest` is the longest after which a call we gave up on may still take effect; `quiet` how long a
+    message must be absent from the list before its absence is believed. `has_key`: the provider drops a
+    second call with the same key. `can_list`: `find` works.
     """
 
     name: str
@@ -115,7 +115,8 @@ class Messenger(Protocol):
     async def find(self, to: str, sender: str, since: datetime, credentials: Credentials) -> list[Found]:
         """Every message from `sender` to `to` taken since `since` (aware), newest first.
 
-        Clocks differ: the list reaches a few seconds further back. May raise `Unreachable`.
+        Clocks differ, so the list reaches a few seconds further back: leave out the ids you already know.
+        May raise `Unreachable`.
         """
         ...
 
@@ -147,7 +148,7 @@ class TemplateReviewer(Protocol):
         ...
 
     def request_approval(self, sid: str, name: str, category: str) -> Outcome:
-        """Ask for a review under `name` (lower case, digits, `_`). `Accepted.status` is the review's status."""
+        """Ask for a review under `name` (lower case, digits, `_`). `Accepted.status` is the review's."""
         ...
 
     def approval(self, sid: str) -> ApprovalState:
