@@ -16,11 +16,12 @@ from campaigns.variables import Context, refused, replace, texts
 from campaigns_project.refusals import Invalid
 from providers.urls import check_url
 
-LONGEST_NAME = 180
+LONGEST_NAME = 200
 WORDS_PER_VARIABLE = 2
 
 _VALIDATORS = {kind: Draft202012Validator(schema) for kind, schema in SCHEMAS.items()}
-_TEMPLATE_NAME = re.compile(r"[a-z0-9_]+")
+# Control characters, surrogates, line and paragraph separators.
+_NOT_IN_NAMES = {"Cc", "Cs", "Zl", "Zp"}
 _PLACEHOLDER = re.compile(r"\{\{[^{}]*\}\}")
 _LINK = re.compile(r"https?://\S+", re.IGNORECASE)
 _SHORTENED = re.compile(r"\b(?:bit\.ly|tinyurl\.com|t\.co|goo\.gl|ow\.ly|is\.gd|rebrand\.ly|cutt\.ly)/", re.IGNORECASE)
@@ -63,17 +64,14 @@ def clean(content_type: object, content_context: object, *, trusted: Collection[
 
 
 def clean_name(raw: object, *, field: str = "name") -> str:
-    """Return a template's name. Raises `Invalid` unless WhatsApp would take it.
+    """Return a name in NFC: 1 to 200 characters, none of them a control character, not only spaces.
 
-    At WhatsApp the template is called `{name}_{campaign id}`, so the rules for its names are ours too.
+    At WhatsApp the template goes by `Campaign.template_name`, which is made from it.
     """
-    if isinstance(raw, str) and len(raw) <= LONGEST_NAME and _TEMPLATE_NAME.fullmatch(raw):
-        return raw
-    raise refused(
-        field,
-        f"Use 1 to {LONGEST_NAME} lower-case letters, digits and underscores, such as autumn_menu:"
-        " WhatsApp allows nothing else in the name of a template.",
-    )
+    name = unicodedata.normalize("NFC", raw).strip() if isinstance(raw, str) else ""
+    if name and len(name) <= LONGEST_NAME and not any(unicodedata.category(each) in _NOT_IN_NAMES for each in name):
+        return name
+    raise refused(field, f"Use 1 to {LONGEST_NAME} characters without control characters.")
 
 
 def clean_language(raw: object, *, field: str = "language") -> str:

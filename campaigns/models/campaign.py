@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import nonmember
 from typing import Any
 
@@ -177,8 +178,9 @@ class Campaign(Lifecycle, Owned):
 
     @property
     def template_name(self) -> str:
-        """The template's name at WhatsApp."""
-        return f"{self.name}_{self.pk}"
+        """The template's name at WhatsApp, which allows lower-case letters, digits and underscores only."""
+        plain = re.sub(r"[^a-z0-9]+", "_", self.name.lower()).strip("_")
+        return f"{plain or 'template'}_{self.pk}"
 
     @property
     def is_head(self) -> bool:

@@ -160,17 +160,17 @@ def test_links_are_looked_at_everywhere():
     assert len(warnings({"body": "Hello there", "actions": [LINK | {"url": "https://bit.ly/x"}]})) == 1
 
 
-@pytest.mark.parametrize("name", ["autumn", "hello_world_2", "a" * 180])
-def test_a_name_that_whatsapp_takes(name):
+@pytest.mark.parametrize("name", ["autumn", "Autumn sale", "a" * 200, "é", "<img src=x>", "=1+1"])
+def test_a_name_reads_back_as_given(name):
     assert clean_name(name) == name
 
 
-@pytest.mark.parametrize("name", ["", " ", "Autumn", "autumn sale", "a\n", "é", "a" * 181, 5, None, True, {"a": 1}])
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "a\x00", "a" * 201, 5, None, True, {"a": 1}])
 def test_any_other_name_is_refused(name):
     with pytest.raises(Invalid, match="not valid") as no:
         clean_name(name)
 
-    assert "lower-case letters, digits and underscores" in no.value.details["name"][0]
+    assert "without control characters" in no.value.details["name"][0]
 
 
 @pytest.mark.parametrize("code, known", [("en", True), ("pt_BR", True), ("EN", False), ("xx", False), (5, False)])
