@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pgtrigger
+from django.apps import apps
 
 from lifecycle.history import history_of
 from lifecycle.transition import Edge, Lifecycle, Machine
@@ -78,6 +79,11 @@ def guarded(*, born: Iterable[str]) -> Callable[[L], L]:
         return model
 
     return guard
+
+
+def guarded_models() -> list[type[Lifecycle]]:
+    """Every model with a status, in the order of the apps."""
+    return [model for model in apps.get_models() if issubclass(model, Lifecycle)]
 
 
 def _declared(model: type[Lifecycle]) -> dict[str, Edge]:

@@ -47,7 +47,7 @@ def _run(
     queryset: LifecycleQuerySet[Any], edge: Edge, answer: str, told: list[Any], fields: Mapping[str, Any]
 ) -> list[Any]:
     found = []
-    with transaction.atomic(using=queryset.db), connections[queryset.db].cursor() as cursor:
+    with transaction.atomic(using=queryset.db, savepoint=False), connections[queryset.db].cursor() as cursor:
         for statement, params in _statements(queryset, edge, fields):
             cursor.execute(f"{statement} SELECT {answer} FROM moved", [*params, *told])  # noqa: S608 (our words)
             found.append(cursor.fetchone()[0])
