@@ -84,6 +84,17 @@ class IdempotencyKey(models.Model):
         return f"{self.key} {self.path}"
 
 
+class RateWindow(models.Model):
+    """How often somebody tried to sign in this minute; `key` is a hash of the address (and the e-mail)."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    starts_at = models.DateTimeField(db_index=True)
+    used = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.used} since {self.starts_at}"
+
+
 class AuditEntry(models.Model):
     """Who did what to which object, and why: platform access to an account, operators' moves, settings."""
 

@@ -129,6 +129,7 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # Served also before anything was collected.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_KEEP_ONLY_HASHED_FILES = False
 PRIVATE_FILES_DIR = DATA_DIR / "private"
@@ -139,8 +140,10 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.tokens.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.tokens.RolePermission"],
-    "DEFAULT_PARSER_CLASSES": ["campaigns_project.api.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["campaigns_project.api.JSONRenderer"],
+    # Parsers and renderers are named by the door itself (campaigns_project.api.Door), because these
+    # settings are read while rest_framework.views is being imported.
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "campaigns_project.api.Schema",
     "EXCEPTION_HANDLER": "campaigns_project.api.answer_refusal",
     "UNAUTHENTICATED_USER": None,

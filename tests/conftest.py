@@ -8,6 +8,8 @@ from django.db import connection
 
 from tests.postgres import cloned_database
 
+pytest_plugins = ["tests.fixtures_http"]
+
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment, django_db_blocker, request):

@@ -1,1 +1,0 @@
-"""How we speak HTTP to integrators."""
