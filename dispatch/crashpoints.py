@@ -1,4 +1,4 @@
-"""Named places between two effects. A crash test sets CRASHPOINT=name:n and the n-th passage kills the process there."""
+"""Named places between two effects. With CRASHPOINT=name:n the n-th passage of one kills the process there."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def store(
 
     The caller acknowledges after this was committed.
     """
-    values = [account_id, provider, kind, connection_id, dedupe_key[:200], body]
+    values: list[Any] = [account_id, provider, kind, connection_id, dedupe_key[:200], body]
     with connection.cursor() as cursor:
         cursor.execute(STORE, [*values, json.dumps(dict(headers)), json.dumps(dict(context))])
         row = cursor.fetchone()
@@ -80,6 +80,11 @@ def apply(limit: int = 500) -> int:
     return len(entries)
 
 
+def settle(entry: InboxEntry, *, changed: bool) -> None:
+    """Mark an entry applied that its door applied itself, in the transaction that stored it."""
+    _settle([entry], [changed])
+
+
 def replay(entry: InboxEntry) -> None:
     """Put an entry back in line; applying it again has no second effect."""
     InboxEntry.objects.filter(pk=entry.pk).update(
@@ -91,7 +96,8 @@ def forget_old() -> int:
     """Delete what is older than KEEP_DAYS and no longer waiting."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM dispatch_inboxentry WHERE result <> 'waiting' AND received_at < now() - make_interval(days => %s)",
+            "DELETE FROM dispatch_inboxentry "
+            "WHERE result <> 'waiting' AND received_at < now() - make_interval(days => %s)",
             [KEEP_DAYS],
         )
         return int(cursor.rowcount)

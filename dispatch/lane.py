@@ -1,7 +1,8 @@
 """A lane: one kind of row that has one outside effect, and what must hold right before that effect.
 
-Domains register their lanes in `AppConfig.ready()`; dispatch knows nothing else about them. SQL fragments see the row as
-`m` and the scope (what is started, paused and paced as a whole) as `scope`; they contain no parameters and no user input.
+Domains register their lanes in `AppConfig.ready()`; dispatch knows nothing else about them. SQL fragments see the row
+as `m` and the scope (what is started, paused and paced as a whole) as `scope`; they contain no parameters and no input
+of users.
 """
 
 from __future__ import annotations

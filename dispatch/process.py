@@ -17,7 +17,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from dispatch import inbox, sweeping
 from dispatch.lane import lanes_of
 from dispatch.reconciling import Reconciler
-from dispatch.sending import Fenced, LaneSender, Session
+from dispatch.sending import FencedError, LaneSender, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,12 +56,14 @@ class Process:
         """Run `work` until it returns; begin anew when the database went away or this owner was declared dead."""
         while True:
             try:
-                return await work(self.stop)
-            except (psycopg.Error, Fenced) as trouble:
+                await work(self.stop)
+            except (psycopg.Error, FencedError) as trouble:
                 log.warning("begins anew", provider=self.provider, trouble=str(trouble) or type(trouble).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
                 if self.stop.is_set():
-                    return None
+                    return
+            else:
+                return
 
     async def _every(self, seconds: float, work: Callable[[], Any]) -> None:
         """Blocking housework in a thread; trouble with the database is waited out."""

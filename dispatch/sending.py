@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 # Spare slots hide the turn; they shrink when answers are slow, so that an opened call never waits long for a connection.
 SPARE_SHARE = 0.25
 SPARE_SECONDS = 0.012
-# An opened call that has not started by then does not start: a pause or an opt-out may have come meanwhile.
+# An opened call that has not started by then does not start: a pause or an opt-out may have come.
 START_WITHIN_SECONDS = 0.2
 TURN_SECONDS = 0.002
 IDLE_SECONDS = 0.05
@@ -39,7 +39,7 @@ REFUSALS_IN_A_ROW = 3
 POSTPONE_SECONDS = 2.0
 
 
-class Fenced(Exception):
+class FencedError(Exception):
     """Somebody declared this owner dead. Everything it holds is let go; calls that run are still recorded."""
 
 
@@ -244,7 +244,7 @@ def recorded(results: list[Result]) -> dict[str, list[Any]]:
 
 
 class Session:
-    """One database session of one sender process: registers an owner, beats, and turns every lane until told to stop."""
+    """One database session of one sender process: registers an owner, beats, and turns every lane until told."""
 
     def __init__(self, provider: str, lanes: list[LaneSender], answered: asyncio.Event) -> None:
         self.provider = provider
@@ -254,7 +254,7 @@ class Session:
         self.beat_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set and every running call is recorded. Raises Fenced or psycopg's errors: then begin anew."""
+        """Until `stop` is set and every running call is recorded. Raises FencedError or psycopg's: begin anew."""
         async with await connect(row_factory=dict_row) as connection:
             self.owner = (await self._one(connection, owners.REGISTER, owners.identity(self.provider)))["id"]
             self.beat_at = time.monotonic()
@@ -284,7 +284,7 @@ class Session:
             return
         self.beat_at = time.monotonic()
         if await self._one(connection, owners.BEAT, {"owner": self.owner}) is None:
-            raise Fenced
+            raise FencedError
 
     @staticmethod
     async def _one(connection: psycopg.AsyncConnection[Any], statement: str, names: dict[str, Any]) -> Any:

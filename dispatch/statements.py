@@ -1,6 +1,6 @@
 """The statements of the ledger, built once a lane. Names of tables and columns come from models, never from input.
 
-`open` answers one row per id asked: its verdict and, where the verdict is `open`, the attempt that was committed for it.
+`open` answers one row per id asked: its verdict and, where the verdict is `open`, the attempt committed for it.
 `record` settles attempts, each at most once, and moves their rows along declared edges.
 """
 
@@ -44,14 +44,16 @@ WITH candidate AS MATERIALIZED (
     FROM {row} m JOIN {scope_from} ON scope.id = m.{scope_column}
     WHERE m.id = ANY(%(ids)s::bigint[]) ORDER BY m.id FOR UPDATE OF m
 ), opened AS (
-    INSERT INTO {attempt} (uuid, account_id, row_id, sender, address, owner, state, called_at, provider_id, code, detail)
+    INSERT INTO {attempt}
+        (uuid, account_id, row_id, sender, address, owner, state, called_at, provider_id, code, detail)
     SELECT gen_random_uuid(), account_id, id, sender, address, %(owner)s, 'calling', clock_timestamp(), '', '', ''
     FROM candidate
     WHERE verdict = 'open' AND EXISTS (SELECT FROM dispatch_owner WHERE id = %(owner)s AND ended_at IS NULL)
     ON CONFLICT DO NOTHING
     RETURNING id, uuid, row_id, account_id
 ){on_open}{on_skip}
-SELECT c.id, c.verdict, c.scope_id, o.id AS attempt_id, o.uuid, CASE WHEN o.id IS NULL THEN NULL ELSE c.payload END AS payload
+SELECT c.id, c.verdict, c.scope_id, o.id AS attempt_id, o.uuid,
+       CASE WHEN o.id IS NULL THEN NULL ELSE c.payload END AS payload
 FROM candidate c LEFT JOIN opened o ON o.row_id = c.id
 """
 

@@ -1,0 +1,317 @@
+"""One send of one approved version: what it will do, its start, its pause, its end.
+
+Starting is one transaction: the broadcast moves, a message is born for each active lead (queued, or skipped with the
+reason), the leads are put to rest, and leases say which rows are due. From then on the rows are the queue.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Count
+from django.db.models.functions import Now
+
+from accounts.models import Connection
+from campaigns import authoring
+from campaigns.models import (
+    Broadcast,
+    BroadcastStatus,
+    Campaign,
+    CampaignLead,
+    CampaignLeadMessage,
+    CampaignStatus,
+    MessageStatus,
+    SkipReason,
+)
+from campaigns.previewing import values_sql
+from campaigns.sending import LANE
+from campaigns_project.refusals import Conflict
+from crm.consent import suppressed_sql
+from dispatch.crashpoints import crashpoint
+from lifecycle import leases
+from lifecycle.models import Lease
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from accounts.models import Account
+    from lifecycle.transition import Actor
+
+
+class CampaignNotReady(Conflict):
+    """The broadcast cannot start; `details` says what is missing."""
+
+    code = "campaign_not_ready"
+    message = "The broadcast cannot start yet."
+
+
+PLANNED = """
+SELECT lead.id AS lead_id, person.id AS user_id, person.phone, person.address_hash,
+       {values} AS content_variables, {body} AS body,
+       CASE WHEN {missing} THEN 'missing_variable' WHEN {opted_out} THEN 'opted_out'
+            WHEN {already_sent} THEN 'already_sent' ELSE '' END AS skip_reason
+FROM campaigns_campaignlead lead
+JOIN campaigns_conversationuser person ON person.id = lead.conversation_user_id
+JOIN accounts_account merchant ON merchant.id = lead.account_id
+WHERE lead.campaign_id = %(campaign)s AND lead.account_id = %(account)s AND {chosen}
+"""
+
+BIRTH = """
+WITH planned AS MATERIALIZED ({planned}), born AS (
+    INSERT INTO campaigns_campaignleadmessage (account_id, campaign_id, campaign_lead_id, broadcast_id,
+        conversation_user_id, campaign_name, phone, address_hash, context, status, skip_reason, error_code, provider_id)
+    SELECT %(account)s, %(campaign)s, lead_id, %(broadcast)s, user_id, %(name)s, phone, address_hash,
+           jsonb_build_object('content_variables', content_variables, 'body', body),
+           CASE WHEN skip_reason = '' THEN 'queued' ELSE 'skipped' END, skip_reason, '', ''
+    FROM planned ORDER BY lead_id ON CONFLICT DO NOTHING RETURNING campaign_lead_id
+), rested AS (
+    UPDATE campaigns_campaignlead SET active = false WHERE id IN (SELECT campaign_lead_id FROM born) AND active
+)
+SELECT count(*) FROM born
+"""
+
+
+def draft(
+    campaign: Campaign,
+    *,
+    by: Actor | None,
+    scheduled_at: datetime | None = None,
+    rate_per_second: int | None = None,
+    force: bool = False,
+) -> Broadcast:
+    """A broadcast of this version with its preflight; `scheduled_at` (aware) is when it will start once scheduled."""
+    broadcast = Broadcast(
+        account_id=campaign.account_id,
+        campaign=campaign,
+        scheduled_at=scheduled_at,
+        rate_per_second=rate_per_second,
+        force=force,
+        created_by_id=by.pk if by else None,
+    )
+    broadcast.preflight = preflight(broadcast)
+    broadcast.save()
+    return broadcast
+
+
+def preflight(broadcast: Broadcast) -> dict[str, Any]:
+    """What a start would do now (spec: api › shapes): audience, skips by reason, missing variables, cost, can_start."""
+    campaign = broadcast.campaign
+    planned, names = _planned(broadcast)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT skip_reason, count(*) FROM ({planned}) planned GROUP BY 1", names)  # noqa: S608
+        counts = dict(cursor.fetchall())
+    people = counts.pop("", 0)
+    price = settings.MESSAGE_PRICE_MINOR[campaign.campaign_type]
+    return {
+        "audience": people,
+        "skips": counts,
+        "missing_variables": _missing_variables(broadcast) if counts.get(SkipReason.MISSING_VARIABLE) else [],
+        "template_status": campaign.status,
+        "estimated_cost": {"amount": people * price, "currency": campaign.account.currency},
+        "can_start": not _obstacles(broadcast) and people > 0,
+    }
+
+
+def start(broadcast: Broadcast, *, by: Actor | None) -> Broadcast:
+    """Begin to send, or raise: transition_not_allowed, or campaign_not_ready with what is missing."""
+    with transaction.atomic():
+        campaign = Campaign.objects.select_for_update().get(pk=broadcast.campaign_id)
+        broadcast.campaign = campaign
+        obstacles = _obstacles(broadcast)
+        found = preflight(broadcast)
+        broadcast.start(by=by, started_at=Now(), preflight=found)
+        if obstacles:
+            raise CampaignNotReady(details=obstacles)
+        _bear(broadcast)
+        crashpoint("start.before_commit")
+    return broadcast
+
+
+def schedule(broadcast: Broadcast, at: datetime, *, by: Actor | None) -> Broadcast:
+    """Start by itself at `at`."""
+    obstacles = _obstacles(broadcast)
+    if obstacles:
+        raise CampaignNotReady(details=obstacles)
+    broadcast.schedule(by=by, scheduled_at=at)
+    return broadcast
+
+
+def pause(broadcast: Broadcast, *, by: Actor | None, reason: str = "") -> dict[str, Any]:
+    """No call starts after the next turn of the senders; answers where it stands."""
+    broadcast.pause(by=by, reason=reason)
+    return standing(broadcast)
+
+
+def resume(broadcast: Broadcast, *, by: Actor | None, reason: str = "") -> dict[str, Any]:
+    """Go on with the rest."""
+    broadcast.resume(by=by, reason=reason)
+    return standing(broadcast)
+
+
+def cancel(broadcast: Broadcast, *, by: Actor | None, reason: str = "") -> dict[str, Any]:
+    """Whoever is not being called is not sent anything; their leads are active again."""
+    with transaction.atomic():
+        broadcast.cancel(by=by, reason=reason, ended_at=Now())
+        _call_off(broadcast, by=by)
+    return standing(broadcast)
+
+
+def counts(broadcast: Broadcast) -> dict[str, int]:
+    """People by status; before the start, what the preflight found."""
+    if broadcast.status in BroadcastStatus.STARTABLE:
+        skipped = sum(broadcast.preflight.get("skips", {}).values())
+        planned = {MessageStatus.QUEUED: broadcast.preflight.get("audience", 0), MessageStatus.SKIPPED: skipped}
+        return {str(state): planned.get(state, 0) for state in MessageStatus}
+    rows = CampaignLeadMessage.objects.of(broadcast).order_by().values_list("status").annotate(Count("id"))
+    found: dict[str, int] = {status: count for status, count in rows}  # noqa: C416 (typed, unlike dict(rows))
+    return {str(state): found.get(state, 0) for state in MessageStatus}
+
+
+def standing(broadcast: Broadcast) -> dict[str, Any]:
+    """`{status, in_flight, remaining, sent}`: calls that run, people still waiting, people the provider has."""
+    found = counts(broadcast)
+    reached = ("sent", "delivered", "read", "undelivered")
+    return {
+        "status": broadcast.status,
+        "in_flight": found["sending"],
+        "remaining": found["queued"],
+        "sent": sum(found[state] for state in reached),
+    }
+
+
+def tend() -> None:
+    """Start what is due, give forgotten rows a lease, complete what has nobody left, let old versions go."""
+    for broadcast in Broadcast.objects.due().select_related("campaign", "account"):
+        _start_by_clock(broadcast)
+    for broadcast in Broadcast.objects.sending():
+        _look_after(broadcast)
+    authoring.succeed()
+
+
+def make_leases(broadcast: Broadcast) -> int:
+    """Leases over every queued row of a broadcast. Running a row's lease twice is harmless."""
+    return leases.make(
+        LANE,
+        account_id=broadcast.account_id,
+        scope_id=broadcast.pk,
+        table=CampaignLeadMessage._meta.db_table,  # noqa: SLF001 (Django's public name for it)
+        where_sql="broadcast_id = %(broadcast)s AND status = 'queued'",
+        params={"broadcast": broadcast.pk},
+    )
+
+
+def _bear(broadcast: Broadcast) -> None:
+    planned, names = _planned(broadcast)
+    names |= {"broadcast": broadcast.pk, "name": "" if broadcast.test_send else broadcast.campaign.name}
+    with connection.cursor() as cursor:
+        cursor.execute(BIRTH.format(planned=planned), names)
+    make_leases(broadcast)
+
+
+def _planned(broadcast: Broadcast) -> tuple[str, dict[str, Any]]:
+    """The SELECT of everybody this broadcast is for, with the reason why not."""
+    campaign = broadcast.campaign
+    values = values_sql(campaign, lead="lead", person="person", merchant="merchant", call=broadcast.values)
+    marketing = campaign.campaign_type == "marketing" and not broadcast.force and not broadcast.test_send
+    states = ", ".join(f"'{state}'" for state in (*MessageStatus.TAKEN, MessageStatus.QUEUED))
+    already = (
+        "EXISTS (SELECT FROM campaigns_campaignleadmessage other WHERE other.conversation_user_id = person.id "  # noqa: S608
+        f"AND other.account_id = lead.account_id AND other.campaign_name = %(name)s AND other.status IN ({states}))"
+    )
+    planned = PLANNED.format(
+        values=values.numbered,
+        body=values.body,
+        missing=values.missing,
+        opted_out=suppressed_sql("lead.account_id", "person.address_hash", "whatsapp"),
+        already_sent=already if marketing else "false",
+        chosen="lead.id = ANY(%(leads)s)" if broadcast.test_send else "lead.active",
+    )
+    names = {"campaign": campaign.pk, "account": campaign.account_id, "name": campaign.name, **values.params}
+    return planned, names | {"leads": broadcast.preflight.get("leads", [])}
+
+
+def _missing_variables(broadcast: Broadcast) -> list[str]:
+    """The names that at least one person lacks a value for."""
+    campaign = broadcast.campaign
+    values = values_sql(campaign, lead="lead", person="person", merchant="merchant", call=broadcast.values)
+    planned, names = _planned(broadcast)
+    tables = planned[planned.index("FROM campaigns_campaignlead lead") :]
+    wanted = ", ".join(f"bool_or({missing})" for missing in values.missing_by_name.values())
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {wanted} {tables}", names)  # noqa: S608
+        lacking = cursor.fetchone()
+    return [name for name, lacks in zip(values.missing_by_name, lacking, strict=True) if lacks]
+
+
+def _obstacles(broadcast: Broadcast) -> dict[str, Any]:
+    """What stands in the way of a start, by field, in sentences."""
+    campaign, account = broadcast.campaign, broadcast.account
+    found: dict[str, Any] = {}
+    if campaign.status != CampaignStatus.APPROVED:
+        found["template_status"] = [f"The template is {campaign.status}; only an approved one is sent."]
+    elif campaign.enabled_at is None:
+        found["enabled"] = ["The template is switched off."]
+    connections = Connection.objects.for_account(account).filter(provider="twilio")
+    if not connections.filter(refused_at=None).exists():
+        found["connection"] = ["There is no working WhatsApp connection."]
+    if account.status != "active":
+        found["account"] = [f"The account is {account.status}."]
+    return found
+
+
+def _start_by_clock(broadcast: Broadcast) -> None:
+    try:
+        start(broadcast, by=None)
+    except CampaignNotReady as refusal:
+        # Not lost: it waits as a draft until somebody looks.
+        Broadcast.objects.filter(pk=broadcast.pk).transition(
+            "unschedule", reason=f"could not start: {refusal.details}", scheduled_at=None
+        )
+    except Conflict:
+        return
+
+
+def _look_after(broadcast: Broadcast) -> None:
+    if Lease.objects.filter(queue=LANE, scope_id=broadcast.pk).exists():
+        return
+    open_rows = CampaignLeadMessage.objects.of(broadcast).in_states(MessageStatus.OPEN)
+    if open_rows.filter(status=MessageStatus.QUEUED).exists():
+        make_leases(broadcast)
+    elif not open_rows.exists():
+        Broadcast.objects.filter(pk=broadcast.pk).transition("complete", ended_at=Now())
+
+
+def _call_off(broadcast: Broadcast, *, by: Actor | None) -> None:
+    queued = CampaignLeadMessage.objects.of(broadcast).queued()
+    ids = queued.transition("skip", by=by, skip_reason=SkipReason.CANCELLED)
+    CampaignLead.objects.filter(messages__in=ids).update(active=True)
+    Lease.objects.filter(queue=LANE, scope_id=broadcast.pk).delete()
+
+
+def test_send(campaign: Campaign, *, phone: str, values: dict[str, str], by: Actor | None) -> Broadcast:
+    """Send one message to one number, outside the audience: it neither uses up a lead nor counts as sent."""
+    from campaigns import leads
+
+    with transaction.atomic():
+        lead = leads.for_test(campaign, phone)
+        broadcast = Broadcast(
+            account_id=campaign.account_id,
+            campaign=campaign,
+            test_send=True,
+            values=values,
+            preflight={"leads": [lead.pk]},
+            created_by_id=by.pk if by else None,
+        )
+        broadcast.save()
+        found = preflight(broadcast)
+        if not found["can_start"]:
+            raise CampaignNotReady(details=_obstacles(broadcast) or {"values": found["missing_variables"]})
+        start(broadcast, by=by)
+    return broadcast
+
+
+def of_account(account: Account) -> Any:
+    """The account's broadcasts, newest first, without test sends."""
+    return Broadcast.objects.for_account(account).filter(test_send=False).select_related("campaign").order_by("-id")

@@ -1,0 +1,132 @@
+"""Twilio's door: verified, stored, then acknowledged. Outside DRF, because a burst of callbacks is the normal case."""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from accounts.models import Connection
+from campaigns.conversations import receive
+from campaigns.sending import callback_mac
+from campaigns_project.refusals import ContentTooLarge, Refusal, ServiceUnavailable, Unauthorized
+from dispatch import inbox
+from dispatch.models import InboxEntry
+from providers.twilio import Form, Malformed, parse_inbound, parse_status, read_form, verify_signature
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = structlog.get_logger(__name__)
+
+LARGEST_BODY = 1024 * 1024
+TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+
+
+@csrf_exempt
+@require_POST
+def status(request: HttpRequest, attempt: UUID) -> HttpResponse:
+    """POST /webhooks/twilio/status/{attempt}?m={mac}: 200 once stored (or known), 401 whatever failed."""
+    return _answered(request, lambda: _status(request, attempt))
+
+
+@csrf_exempt
+@require_POST
+def inbound(request: HttpRequest) -> HttpResponse:
+    """POST /webhooks/twilio/inbound: as `status`; STOP and START have taken effect when this answers."""
+    return _answered(request, lambda: _inbound(request))
+
+
+def _status(request: HttpRequest, attempt: UUID) -> HttpResponse:
+    if not hmac.compare_digest(request.GET.get("m", "").encode(), callback_mac(attempt).encode()):
+        raise Unauthorized
+    form, connection = _verified(request)
+    try:
+        update = parse_status(form)
+    except Malformed:
+        raise Unauthorized from None
+    with transaction.atomic():
+        inbox.store(
+            account_id=connection.account_id,
+            provider="twilio",
+            kind="status",
+            connection_id=connection.pk,
+            dedupe_key=f"{update.message_sid}:{update.status}:{attempt}",
+            body=request.body,
+            headers=_kept_headers(request),
+            context={"attempt": str(attempt)},
+        )
+    return HttpResponse(status=200)
+
+
+def _inbound(request: HttpRequest) -> HttpResponse:
+    form, connection = _verified(request)
+    try:
+        message = parse_inbound(form)
+    except Malformed:
+        raise Unauthorized from None
+    owner = Connection.objects.filter(provider="twilio", sender=message.to).first()
+    if owner is None or owner.account_id != connection.account_id:
+        raise Unauthorized
+    with transaction.atomic():
+        stored = inbox.store(
+            account_id=connection.account_id,
+            provider="twilio",
+            kind="inbound",
+            connection_id=connection.pk,
+            dedupe_key=message.message_sid,
+            body=request.body,
+            headers=_kept_headers(request),
+            context={},
+        )
+        if stored is not None:
+            entry = InboxEntry.objects.select_related("account").get(pk=stored)
+            inbox.settle(entry, changed=receive(entry))
+    return HttpResponse(TWIML, content_type="text/xml")
+
+
+def _verified(request: HttpRequest) -> tuple[Form, Connection]:
+    """The form and the connection whose token signed it. Raises Unauthorized whatever is wrong."""
+    if int(request.headers.get("Content-Length") or 0) > LARGEST_BODY or len(request.body) > LARGEST_BODY:
+        raise ContentTooLarge
+    try:
+        form = read_form(request.body)
+    except Malformed:
+        raise Unauthorized from None
+    account_sid = form.get("AccountSid", "").replace("\x00", "")
+    connection = Connection.objects.filter(provider="twilio", external_id=account_sid).first()
+    token = connection.secret["auth_token"] if connection else "nobody's"
+    genuine = verify_signature(
+        settings.PUBLIC_BASE_URL + request.get_full_path(),
+        form,
+        request.headers.get("X-Twilio-Signature"),
+        token,
+        settings_header=request.headers.get("X-Twilio-Webhooks-Signature-Settings"),
+    )
+    if not genuine or connection is None:
+        raise Unauthorized
+    return form, connection
+
+
+def _answered(request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpResponse:
+    from campaigns_project.api.errors import json_answer  # DRF loads only when something is refused
+
+    try:
+        return answer()
+    except Refusal as refusal:
+        return json_answer(refusal, request)
+    except DatabaseError:
+        log.exception("webhook not stored")
+        return json_answer(ServiceUnavailable(), request)
+
+
+def _kept_headers(request: HttpRequest) -> dict[str, str]:
+    wanted = ("Content-Type", "X-Twilio-Signature", "I-Twilio-Idempotency-Token", "User-Agent")
+    return {name: request.headers[name][:500] for name in wanted if name in request.headers}
