@@ -7,8 +7,7 @@ import sys
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PLAYWRIGHTS_OWN = (
-    "from playwright.sync_api import sync_playwright as start\n"
-    "with start() as p: print(p.chromium.executable_path)"
+    "from playwright.sync_api import sync_playwright as start\nwith start() as p: print(p.chromium.executable_path)"
 )
 
 
@@ -34,9 +33,7 @@ def _playwrights() -> str | None:
     print("browser: none installed, asking Playwright for its own", flush=True)
     if not _ran(sys.executable, "-m", "playwright", "install", "chromium"):
         return None
-    asked = subprocess.run(
-        [sys.executable, "-c", PLAYWRIGHTS_OWN], capture_output=True, text=True, check=False
-    )
+    asked = subprocess.run([sys.executable, "-c", PLAYWRIGHTS_OWN], capture_output=True, text=True, check=False)
     path = asked.stdout.strip()
     # It may be there and still miss a library of the system.
     return path if path and _ran(path, "--version") else None

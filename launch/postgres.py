@@ -126,9 +126,7 @@ class Server:
             str(self.port),
         ]
         command += ["-U", "postgres", "-d", "postgres"]
-        done = subprocess.run(
-            command, input=script, env=_environment(), capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, input=script, env=_environment(), capture_output=True, text=True, check=False)
         if done.returncode:
             raise PostgresError(f"psql: {done.stderr.strip()}")
         return done.stdout
@@ -199,14 +197,10 @@ class Server:
                 env=_environment(), cwd=self.home, start_new_session=True, check=False,
             )  # fmt: skip
         if done.returncode:
-            raise PostgresError(
-                f"{program} failed\n{(self.home / 'launch.log').read_text()}\n{self._last_words()}"
-            )
+            raise PostgresError(f"{program} failed\n{(self.home / 'launch.log').read_text()}\n{self._last_words()}")
 
     def _last_words(self) -> str:
-        return (
-            "\n".join(self.log.read_text(errors="replace").splitlines()[-10:]) if self.log.is_file() else ""
-        )
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-10:]) if self.log.is_file() else ""
 
     def _binaries(self) -> Path:
         if _may(self._account, str(_bin() / "postgres"), "--version"):

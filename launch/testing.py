@@ -1,8 +1,11 @@
 """bin/test: a server, a browser, and pytest; one run for each kind of test."""
 
+import contextlib
+import fcntl
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,15 +28,28 @@ ASKED = (
 
 def main(arguments: list[str], data_dir: Path) -> int:
     """Run every kind of test, or what the arguments name; 0 when all passed."""
-    server = None if "DATABASE_URL" in os.environ else Server(data_dir / "test", test=True)
-    if server:
-        os.environ["DATABASE_URL"] = server.start().url
-    try:
+    with test_server(data_dir):
         print(_which_server(), flush=True)
         return _chosen(arguments) if arguments else _everything()
-    finally:
-        if server:
-            server.stop()
+
+
+@contextlib.contextmanager
+def test_server(data_dir: Path) -> Iterator[None]:
+    """DATABASE_URL as it was given, or that of a server under `data_dir`/test, which its last user stops."""
+    if "DATABASE_URL" in os.environ:
+        yield
+        return
+    server = Server(data_dir / "test", test=True)
+    with (data_dir / "test" / "users.lock").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        os.environ["DATABASE_URL"] = server.start().url
+        try:
+            yield
+        finally:
+            del os.environ["DATABASE_URL"]
+            with contextlib.suppress(BlockingIOError):  # Somebody else still uses it.
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                server.stop()
 
 
 def _which_server() -> str:
@@ -64,6 +80,4 @@ def _everything() -> int:
 def _pytest(arguments: list[str]) -> int:
     # pytest-playwright keeps an event loop open, which Django takes for asynchronous code.
     environment = os.environ | {"DJANGO_ALLOW_ASYNC_UNSAFE": "true"}
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", *arguments], env=environment, check=False
-    ).returncode
+    return subprocess.run([sys.executable, "-m", "pytest", *arguments], env=environment, check=False).returncode

@@ -1,7 +1,6 @@
 """Early plugin: a server before the settings are read, and a migrated database cloned for each worker."""
 
 import contextlib
-import fcntl
 import hashlib
 import os
 from pathlib import Path
@@ -11,32 +10,21 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from launch.postgres import Server
+from launch.testing import test_server
 
 ROOT = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(os.environ.get("DATA_DIR", ROOT / ".data")) / "test"
+DATA_DIR = Path(os.environ.get("DATA_DIR", ROOT / ".data"))
 # Anything that may change what `migrate` makes.
 INGREDIENTS = ("*/migrations/*.py", "campaigns_project/settings.py", "requirements.txt", "lifecycle/*.py")
-server = pytest.StashKey[Server]()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config):
     if "DATABASE_URL" in os.environ:  # Given by hand, by bin/test, or by the controller of this worker.
         return
-    DATA_DIR.mkdir(parents=True, exist_ok=True)
-    lock = (DATA_DIR / "pytest.lock").open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise pytest.UsageError(
-            f"another test run uses {DATA_DIR}; wait for it, or set DATABASE_URL"
-        ) from None
-    early_config.add_cleanup(lock.close)
-    early_config.stash[server] = Server(DATA_DIR, test=True).start()
-    early_config.add_cleanup(early_config.stash[server].stop)
-    os.environ["DATABASE_URL"] = early_config.stash[server].url
-    early_config.add_cleanup(lambda: os.environ.pop("DATABASE_URL"))
+    server = contextlib.ExitStack()
+    server.enter_context(test_server(DATA_DIR))
+    early_config.add_cleanup(server.close)
 
 
 def pytest_report_header():
@@ -55,16 +43,19 @@ def cloned_database(settings_dict, *, worker, migrate):
     template = f"template_{name}_{_fingerprint()}"
     copy = "_".join(filter(None, ("test", name, worker)))
     with _maintenance(url) as connection:
+        # Held to the end: of two runs on one server the second must not take the first one's database away.
+        if connection.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [copy]).fetchone() != (True,):
+            pytest.exit(f"another test run uses {copy}; wait for it, or set DATABASE_URL")
+        _sql(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", copy)
         # One worker migrates; the others wait here and find it done.
         connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
         if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [template]).fetchone():
             _make_template(connection, name, template, settings_dict, migrate)
-        _sql(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", copy)
         _sql(connection, "CREATE DATABASE {} TEMPLATE {}", copy, template)
-    settings_dict["NAME"] = copy
-    yield
-    settings_dict["NAME"] = name
-    with _maintenance(url) as connection:
+        connection.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])
+        settings_dict["NAME"] = copy
+        yield
+        settings_dict["NAME"] = name
         _sql(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", copy)
 
 
@@ -83,9 +74,7 @@ def _make_template(connection, name, template, settings_dict, migrate):
 
 def _fingerprint():
     paths = sorted(path for pattern in INGREDIENTS for path in ROOT.glob(pattern))
-    return hashlib.sha256(b"\0".join(str(path).encode() + path.read_bytes() for path in paths)).hexdigest()[
-        :12
-    ]
+    return hashlib.sha256(b"\0".join(str(path).encode() + path.read_bytes() for path in paths)).hexdigest()[:12]
 
 
 def _maintenance(url):
