@@ -196,7 +196,7 @@ def make_leases(broadcast: Broadcast) -> int:
         LANE,
         account_id=broadcast.account_id,
         scope_id=broadcast.pk,
-        table=CampaignLeadMessage._meta.db_table,  # noqa: SLF001 (Django's public name for it)
+        table=CampaignLeadMessage._meta.db_table,
         where_sql="broadcast_id = %(broadcast)s AND status = 'queued'",
         params={"broadcast": broadcast.pk},
     )
@@ -217,7 +217,7 @@ def _planned(broadcast: Broadcast) -> tuple[str, dict[str, Any]]:
     marketing = campaign.campaign_type == "marketing" and not broadcast.force and not broadcast.test_send
     states = ", ".join(f"'{state}'" for state in (*MessageStatus.TAKEN, MessageStatus.QUEUED))
     already = (
-        "EXISTS (SELECT FROM campaigns_campaignleadmessage other WHERE other.conversation_user_id = person.id "  # noqa: S608
+        "EXISTS (SELECT FROM campaigns_campaignleadmessage other WHERE other.conversation_user_id = person.id "
         f"AND other.account_id = lead.account_id AND other.campaign_name = %(name)s AND other.status IN ({states}))"
     )
     planned = PLANNED.format(
@@ -240,7 +240,7 @@ def _missing_variables(broadcast: Broadcast) -> list[str]:
     tables = planned[planned.index("FROM campaigns_campaignlead lead") :]
     wanted = ", ".join(f"bool_or({missing})" for missing in values.missing_by_name.values())
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {wanted} {tables}", names)  # noqa: S608
+        cursor.execute(f"SELECT {wanted} {tables}", names)
         lacking = cursor.fetchone()
     return [name for name, lacks in zip(values.missing_by_name, lacking, strict=True) if lacks]
 

@@ -1,7 +1,7 @@
 """What comes back from Twilio: how messages fare, and what people answer.
 
-Statuses only move forward: a late, repeated or reordered callback changes nothing. A callback also settles an attempt of
-which nobody knew the outcome. STOP and START take effect before the webhook is acknowledged.
+Statuses only move forward: a late, repeated or reordered callback changes nothing. A callback also settles an attempt
+of which nobody knew the outcome. STOP and START take effect before the webhook is acknowledged.
 """
 
 from __future__ import annotations
@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 VERBS = {"sent": "sent", "delivered": "delivered", "read": "read", "failed": "fail", "undelivered": "not_delivered"}
 
 SETTLE = """
-WITH given AS (SELECT * FROM unnest(%(uuids)s::uuid[], %(accounts)s::bigint[], %(sids)s::text[]) AS g(uuid, account_id, sid)),
-settled AS (
+WITH given AS (
+    SELECT * FROM unnest(%(uuids)s::uuid[], %(accounts)s::bigint[], %(sids)s::text[]) AS g(uuid, account_id, sid)
+), settled AS (
     UPDATE campaigns_message_attempt a SET state = 'accepted', provider_id = g.sid, ended_at = now(), code = ''
     FROM given g WHERE a.uuid = g.uuid AND a.account_id = g.account_id AND a.state IN ('calling', 'unknown')
 )
-SELECT a.uuid::text, a.row_id FROM campaigns_message_attempt a JOIN given g ON a.uuid = g.uuid AND a.account_id = g.account_id
-WHERE a.provider_id IN ('', g.sid)
+SELECT a.uuid::text, a.row_id
+FROM campaigns_message_attempt a JOIN given g ON a.uuid = g.uuid AND a.account_id = g.account_id
+WHERE a.provider_id IN ('', g.sid) AND a.state <> 'released'
 """
 
 # The row's own lock first, so that the state it came from is the one that is written down.
@@ -50,7 +52,8 @@ present AS (
     INSERT INTO {moves} (account_id, row_id, verb, source, target, at, by_id, reason)
     SELECT account_id, id, %(verb)s, was, %(target)s, now(), NULL, p.code FROM present p
 ), told AS (
-    INSERT INTO crm_event (account_id, public_id, event_id, type, customer_id, email, phone, occurred_at, currency, properties)
+    INSERT INTO crm_event
+        (account_id, public_id, event_id, type, customer_id, email, phone, occurred_at, currency, properties)
     SELECT m.account_id, 'evt_' || left(replace(gen_random_uuid()::text, '-', ''), 16),
            'whatsapp:' || m.id || ':' || %(target)s, 'message.' || %(target)s, u.customer_id, '', m.phone, now(), '',
            jsonb_build_object('message_id', m.id)
@@ -145,7 +148,7 @@ def _move(status: str, best: dict[int, dict[str, Any]]) -> list[int]:
         "target": edge.target,
         "verb": edge.verb,
     }
-    table, moves = CampaignLeadMessage._meta.db_table, CampaignLeadMessage.machine.moves._meta.db_table  # type: ignore[union-attr]  # noqa: SLF001
+    table, moves = CampaignLeadMessage._meta.db_table, CampaignLeadMessage.machine.moves._meta.db_table  # type: ignore[union-attr]
     with connection.cursor() as cursor:
         cursor.execute(MOVE.format(table=table, moves=moves), names)
         return [row[0] for row in cursor.fetchall()]

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models.functions import Now
 
 from accounts.models import Connection
@@ -16,7 +16,7 @@ from campaigns.models import Broadcast, CampaignLeadMessage, MessageAttempt, Mes
 from crm.consent import suppressed_sql
 from dispatch.lane import Call, Lane, OpenQuestion
 from dispatch.statements import move
-from providers.base import Credentials, Outgoing
+from providers.base import Credentials, Outgoing, Refused
 from providers.twilio import Twilio
 from providers.twilio.codes import MEANINGS
 
@@ -50,7 +50,7 @@ template.campaign_type = 'marketing' AND NOT scope.force AND m.campaign_name <> 
     WHERE other.conversation_user_id = m.conversation_user_id AND other.account_id = m.account_id
       AND other.campaign_name = m.campaign_name AND other.id <> m.id
       AND other.status IN ({", ".join(f"'{state}'" for state in MessageStatus.TAKEN)}))
-"""  # noqa: S608 (our own constants)
+"""
 
 
 def callback_mac(key: UUID | str) -> str:
@@ -81,7 +81,12 @@ class Caller:
             key=str(call.key),
             callback_url=callback_url(call.key),
         )
-        return await self.messenger.send(outgoing, await self._credentials(payload["connection"]))
+        try:
+            credentials = await self._credentials(payload["connection"])
+        except (DatabaseError, Connection.DoesNotExist) as trouble:
+            # Nothing has left yet.
+            return Refused("credentials", str(trouble), retry=True)
+        return await self.messenger.send(outgoing, credentials)
 
     async def find(self, question: OpenQuestion) -> Sequence[Found]:
         """What the provider has from this sender to this number since the call; may raise Unreachable."""
@@ -109,7 +114,7 @@ def credentials_of(connection_id: int) -> Credentials:
 
 
 def react(effect: str, row_id: int, code: str) -> None:
-    """A refusal that would meet everybody else too: hold the broadcast, and credentials that no longer open the door."""
+    """A refusal that would meet everybody else too: hold the broadcast, and credentials that do not open the door."""
     message = CampaignLeadMessage.objects.select_related("broadcast").get(pk=row_id)
     if effect in {"opt_out", "suppress"}:
         return

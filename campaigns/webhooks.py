@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -23,6 +22,7 @@ from providers.twilio import Form, Malformed, parse_inbound, parse_status, read_
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from uuid import UUID
 
 log = structlog.get_logger(__name__)
 

@@ -57,7 +57,7 @@ class Process:
         while True:
             try:
                 await work(self.stop)
-            except (psycopg.Error, FencedError) as trouble:
+            except (psycopg.Error, DatabaseError, InterfaceError, FencedError) as trouble:
                 log.warning("begins anew", provider=self.provider, trouble=str(trouble) or type(trouble).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
                 if self.stop.is_set():

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import structlog
@@ -23,11 +23,14 @@ from dispatch.crashpoints import crashpoint
 from dispatch.database import connect
 from dispatch.lane import Call, Lane, Result
 from dispatch.statements import FINISH_LEASES, GIVE_BACK_LEASES, statements
-from providers.base import Refused
+from providers.base import Refused, Unknown
+
+if TYPE_CHECKING:
+    from providers.base import Outcome
 
 log = structlog.get_logger(__name__)
 
-# Spare slots hide the turn; they shrink when answers are slow, so that an opened call never waits long for a connection.
+# Spare slots hide the turn; they shrink when answers are slow, so that no opened call waits long.
 SPARE_SHARE = 0.25
 SPARE_SECONDS = 0.012
 # An opened call that has not started by then does not start: a pause or an opt-out may have come.
@@ -206,12 +209,19 @@ class LaneSender:
                 self.results.append(never_called(self.lane, call))
                 return
             crashpoint("call.before")
-            outcome = await self.lane.call(call)
+            outcome = await self._outcome(call)
             crashpoint("call.answered")
         self.latency += 0.05 * (time.monotonic() - began - self.latency)
         self.results.append(result_of(self.lane, call, outcome))
         if isinstance(outcome, Refused):
             self._note(call, outcome)
+
+    async def _outcome(self, call: Call) -> Outcome:
+        try:
+            return await self.lane.call(call)
+        except Exception as trouble:  # whatever it was, the call may have left
+            log.exception("call failed", lane=self.lane.name, attempt=call.attempt_id)
+            return Unknown(repr(trouble))
 
     def _note(self, call: Call, outcome: Refused) -> None:
         """Remember what a refusal means beyond its row. Credentials count as refused after three in a row."""
