@@ -26,42 +26,8 @@ def free_port():
     raise AssertionError("no free port")
 
 
-@dataclass
-class SandboxProcess:
-    folder: Path
-    port: int = field(default_factory=free_port)
-    process: subprocess.Popen | None = None
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self, **environment):
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "providers.sandbox"],
-            cwd=ROOT,
-            env=os.environ | {"DATA_DIR": str(self.folder), "SANDBOX_PORT": str(self.port)} | environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline and self.process.poll() is None:
-            with contextlib.suppress(requests.ConnectionError):
-                requests.get(f"{self.url}/healthz", timeout=5)
-                return self
-            time.sleep(0.05)
-        raise AssertionError(f"the sandbox did not start at {self.url}: {self.process.poll()}")
-
-    def kill(self):
-        """As kill -9 does."""
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self):
-        self.process.terminate()
-        return self.process.wait(10)
-
-    # The control routes.
+class Control:
+    """The sandbox's control routes at `url`."""
 
     def reset(self, **settings):
         """Forget everything; then change these settings. Approval takes no time unless `approve_after_ms` says so."""
@@ -96,6 +62,42 @@ class SandboxProcess:
     def _read(self, answer):
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+
+@dataclass
+class SandboxProcess(Control):
+    folder: Path
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen | None = None
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, **environment):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "providers.sandbox"],
+            cwd=ROOT,
+            env=os.environ | {"DATA_DIR": str(self.folder), "SANDBOX_PORT": str(self.port)} | environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with contextlib.suppress(requests.ConnectionError):
+                requests.get(f"{self.url}/healthz", timeout=5)
+                return self
+            time.sleep(0.05)
+        raise AssertionError(f"the sandbox did not start at {self.url}: {self.process.poll()}")
+
+    def kill(self):
+        """As kill -9 does."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(10)
 
 
 @pytest.fixture(scope="session")

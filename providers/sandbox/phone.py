@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
-from providers.sandbox.twilio.message import phone_of
+from providers.sandbox.twilio.message import FAILING, phone_of
 from providers.sandbox.wire import RefusedError
 
 if TYPE_CHECKING:
@@ -110,9 +110,10 @@ class Phone:
         status = message.status(now)
         if status == "scheduled":
             return ""
-        if status in {"failed", "undelivered", "canceled"}:
-            why = f" with error {message.error_code}" if message.error_code else ""
-            return f"<li class=never><p>A message was not delivered: {escape(status)}{why}.</p></li>"
+        if status in FAILING:
+            return f"<li class=never><p>A message was {status} with error {message.error_code}.</p></li>"
+        if status == "canceled":
+            return "<li class=never><p>A message was canceled.</p></li>"
         content = self.twilio.state.contents.get(message.content_sid or "")
         pictures = (*message.media, *(_pictures(content, message) if content else ()))
         media = "".join(f"<p class=media>{escape(url)}</p>" for url in pictures)

@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import signal
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -47,7 +47,9 @@ class FastLane(asyncio.Protocol):
     _AUTHORIZATION = re.compile(rb"\r\nauthorization: *([^\r\n]*)", re.IGNORECASE)
     _UNUSUAL = re.compile(rb"\r\n(?:transfer-encoding|expect|upgrade|connection: *close)", re.IGNORECASE)
 
-    def __init__(self, twilio: Twilio, server: web.Server) -> None:
+    def __init__(self, twilio: Twilio, server: web.Server, connections: set[asyncio.Transport]) -> None:
+        """`connections` holds the open ones, for whoever ends the server."""
+        self._connections = connections
         self._twilio = twilio
         self._server = server
         self._path = re.compile(Twilio.fast_path)
@@ -61,8 +63,10 @@ class FastLane(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._connections.add(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self._transport)
         if self._slow:
             self._slow.connection_lost(exc)
 
@@ -148,45 +152,45 @@ class FastLane(asyncio.Protocol):
         )
 
 
-class Running:
-    """A sandbox that is served."""
-
-    def __init__(self, twilio: Twilio, url: str) -> None:
-        self.twilio = twilio
-        self.url = url
-
-
 @asynccontextmanager
-async def serving(folder: Path, port: int) -> AsyncIterator[Running]:
-    """Serve on loopback `port` with the state in `folder` until the context ends.
+async def serving(folder: Path, port: int) -> AsyncIterator[str]:
+    """Serve on loopback `port` with the state in `folder` until the context ends; yields the URL.
 
     Raises OSError when the port is taken, JournalInUseError when the folder is.
     """
-    journal = Journal(folder)
-    providers = {each.name: each(journal) for each in PROVIDERS}
+    async with AsyncExitStack() as ending:
+        journal = Journal(folder)
+        ending.callback(journal.close)
+        providers = {each.name: each(journal) for each in PROVIDERS}
+        for record in journal.records():
+            providers[record["p"]].replay(record)
+        runner = web.AppRunner(_application(providers, journal), access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS)
+        await runner.setup()
+        ending.push_async_callback(runner.cleanup)
+        assert runner.server
+        for provider in providers.values():
+            await provider.start()
+            ending.push_async_callback(provider.stop)
+        connections: set[asyncio.Transport] = set()
+        lane = partial(FastLane, providers["twilio"], runner.server, connections)
+        server = await asyncio.get_running_loop().create_server(lane, HOST, port, backlog=1024)
+        ending.callback(_close, server, connections)
+        yield f"http://{HOST}:{port}"
+
+
+def _application(providers: dict[str, Twilio], journal: Journal) -> web.Application:
     app = web.Application(middlewares=[same_origin, refusals, in_twilios_words])
     for provider in providers.values():
         app.add_routes(provider.routes())
     app.add_routes(control.Control(providers, journal).routes())
     app.add_routes(phone.Phone(providers["twilio"]).routes())
-    for record in journal.records():
-        providers[record["p"]].replay(record)
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS, handle_signals=False)
-    await runner.setup()
-    assert runner.server
-    server = await asyncio.get_running_loop().create_server(
-        partial(FastLane, providers["twilio"], runner.server), HOST, port, backlog=1024
-    )
-    try:
-        for provider in providers.values():
-            await provider.start()
-        yield Running(providers["twilio"], f"http://{HOST}:{port}")
-    finally:
-        server.close()
-        for provider in providers.values():
-            await provider.stop()
-        await runner.cleanup()
-        journal.close()
+    return app
+
+
+def _close(server: asyncio.Server, connections: set[asyncio.Transport]) -> None:
+    server.close()
+    for transport in connections:
+        transport.close()
 
 
 async def _serve_until_stopped(folder: Path, port: int) -> None:
@@ -194,8 +198,8 @@ async def _serve_until_stopped(folder: Path, port: int) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    async with serving(folder, port) as running:
-        log.info("the providers' sandbox answers at %s, its phone at %s/phone", running.url, running.url)
+    async with serving(folder, port) as url:
+        log.info("the providers' sandbox answers at %s, its phone at %s/phone", url, url)
         await stopped.wait()
 
 

@@ -67,8 +67,8 @@ def status_form(message: Message, status: str) -> dict[str, str]:
 
 def _signature(token: str, url: str, form: dict[str, str]) -> str:
     """By Twilio's own library, so that it is no copy of our verifier."""
-    validator = RequestValidator(token)  # type: ignore[no-untyped-call]  # the library has no types
-    return str(validator.compute_signature(url, form))  # type: ignore[no-untyped-call]  # nor here
+    validator = RequestValidator(token)
+    return str(validator.compute_signature(url, form))
 
 
 class Postman:
@@ -107,8 +107,6 @@ class Postman:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
-        while not self._queue.empty():
-            self._queue.get_nowait()
 
     @property
     def pending(self) -> int:
@@ -142,17 +140,21 @@ class Postman:
 
     async def _tell(self, story: Story) -> None:
         message, status = story.message, story.statuses[story.told]
-        if message.settled or message.deleted:
+        if self._is_over(message):
             return
         for outcome in await self._outcomes(message, status):
             story.tally[outcome] += 1
         story.told += 1
-        if message.sid not in self._state.messages:
-            return  # forgotten meanwhile
+        if self._is_over(message):
+            return
         if story.told < len(story.statuses):
             self._wait(story)
         else:
             self._state.called_back(message, dict(story.tally))
+
+    def _is_over(self, message: Message) -> bool:
+        """Nobody wants to hear about it any more, or the sandbox was reset."""
+        return bool(message.settled) or message.deleted or message.sid not in self._state.messages
 
     async def _outcomes(self, message: Message, status: str) -> list[str]:
         settings, key = self._exchange.settings, f"{message.key or message.sid}|{status}"

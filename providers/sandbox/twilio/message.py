@@ -82,8 +82,6 @@ class Message:
     def status(self, now: float) -> str:
         if self.settled:
             return self.settled
-        if self.direction == "inbound":
-            return "received"
         taken = self._steps(now) if now >= self.due else 0
         return self.walk[taken - 1] if taken else self.initial_status(now)
 

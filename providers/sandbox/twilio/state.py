@@ -71,7 +71,7 @@ class State:
                 self.contents[content.sid] = content
             case "token":
                 self.tokens[record["account"]] = record["token"]
-            case "called_back":
+            case _:
                 self._called_back(self.messages[record["sid"]], record["tally"])
 
     def _keep(self, message: Message) -> None:
