@@ -110,7 +110,7 @@ class Page(View):
     """
 
     needs: ClassVar[Mapping[str, str | None]] = {"GET": "view"}
-    http_method_names: ClassVar[list[str]] = ["get", "head", "post"]
+    http_method_names = ["get", "head", "post"]  # noqa: RUF012 (Django declares it on the instance)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:

@@ -37,6 +37,7 @@ register = template.Library()
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
 _WITHOUT_MINOR = {"JPY", "KRW", "CLP", "ISK", "VND"}
 _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_ASIDE = "\ue000"
 # WhatsApp's own marks, applied to escaped text.
 _MARKS = [
     (re.compile(r"```(.+?)```", re.DOTALL), r"<code>\1</code>"),
@@ -281,12 +282,18 @@ def bubble(
 
 
 def _hydrated(text: str, values: Mapping[str, str], names: Mapping[str, str]) -> SafeString:
-    pieces: list[str] = []
-    end = 0
-    for found in _PLACEHOLDER.finditer(text):
-        pieces += [_formatted(text[end : found.start()]), _marked(found[1], values, names)]
-        end = found.end()
-    return mark_safe("".join([*pieces, _formatted(text[end:])]))  # noqa: S308 (every piece is escaped)
+    marked: list[str] = []
+
+    def set_aside(found: re.Match[str]) -> str:
+        marked.append(_marked(found[1], values, names))
+        return _ASIDE
+
+    # The person's words stand aside while the text is escaped and formatted: WhatsApp's marks may go around them.
+    safe = str(escape(_PLACEHOLDER.sub(set_aside, text.replace(_ASIDE, ""))))
+    for pattern, markup in _MARKS:
+        safe = pattern.sub(markup, safe)
+    words = iter(marked)
+    return mark_safe(re.sub(_ASIDE, lambda _: next(words), safe))  # noqa: S308 (every piece is escaped)
 
 
 def _marked(key: str, values: Mapping[str, str], names: Mapping[str, str]) -> str:
@@ -295,10 +302,3 @@ def _marked(key: str, values: Mapping[str, str], names: Mapping[str, str]) -> st
     if not value:
         return format_html('<mark class="gap">{}</mark>', name)
     return format_html('<mark title="{}">{}</mark>', name, value)
-
-
-def _formatted(text: str) -> str:
-    safe = str(escape(text))
-    for pattern, markup in _MARKS:
-        safe = pattern.sub(markup, safe)
-    return safe
