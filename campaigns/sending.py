@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from accounts.models import Connection
 from accounts.secrets import keyed_hash
 from campaigns.models import Broadcast, CampaignLeadMessage, MessageAttempt, MessageStatus, SkipReason
 from crm.consent import suppressed_sql
+from dispatch.database import in_thread
 from dispatch.lane import Call, Lane, OpenQuestion
 from dispatch.statements import move
 from providers.base import Credentials, Outgoing, Refused
@@ -90,7 +90,7 @@ class Caller:
 
     async def find(self, question: OpenQuestion) -> Sequence[Found]:
         """What the provider has from this sender to this number since the call; may raise Unreachable."""
-        connection = await asyncio.to_thread(_connection_of, question.account_id)
+        connection = await in_thread(_connection_of, question.account_id)
         return await self.messenger.find(
             question.address, question.sender, question.called_at, await self._credentials(connection)
         )
@@ -98,7 +98,7 @@ class Caller:
     async def _credentials(self, connection_id: int) -> Credentials:
         kept = self._kept.get(connection_id)
         if kept is None or time.monotonic() - kept[0] > CREDENTIALS_SECONDS:
-            kept = (time.monotonic(), await asyncio.to_thread(credentials_of, connection_id))
+            kept = (time.monotonic(), await in_thread(credentials_of, connection_id))
             self._kept[connection_id] = kept
         return kept[1]
 

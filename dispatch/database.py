@@ -1,11 +1,18 @@
-"""The sender's own connections: asynchronous, outside Django's, to the same database."""
+"""The sender's ways to the database: asynchronous connections of its own, and Django's in a thread."""
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from django.db import connection as django_connection
+from django.db import connections
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
 
 _NOT_FOR_PSYCOPG = ("cursor_factory", "context", "prepare_threshold", "server_side_binding", "pool", "isolation_level")
 
@@ -19,3 +26,15 @@ def parameters() -> dict[str, Any]:
 async def connect(**options: Any) -> psycopg.AsyncConnection[Any]:
     """A new connection in autocommit mode. Raises psycopg.OperationalError when there is no database."""
     return await psycopg.AsyncConnection.connect(**parameters(), autocommit=True, prepare_threshold=2, **options)
+
+
+async def in_thread(work: Callable[..., T], *given: Any) -> T:
+    """Run blocking `work` with Django's connection in a thread; the connection is closed with the work."""
+    return await asyncio.to_thread(_closed_after, work, given)
+
+
+def _closed_after(work: Callable[..., T], given: tuple[Any, ...]) -> T:
+    try:
+        return work(*given)
+    finally:
+        connections.close_all()

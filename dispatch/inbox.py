@@ -80,6 +80,17 @@ def apply(limit: int = 500) -> int:
     return len(entries)
 
 
+def apply_all(rounds: int = 50) -> int:
+    """Apply what is waiting, at most `rounds` batches. Returns how many entries were taken."""
+    taken = 0
+    for _ in range(rounds):
+        batch = apply()
+        taken += batch
+        if not batch:
+            break
+    return taken
+
+
 def settle(entry: InboxEntry, *, changed: bool) -> None:
     """Mark an entry applied that its door applied itself, in the transaction that stored it."""
     _settle([entry], [changed])

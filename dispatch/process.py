@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import DatabaseError, InterfaceError
 
 from dispatch import inbox, sweeping
+from dispatch.database import in_thread
 from dispatch.lane import lanes_of
 from dispatch.reconciling import Reconciler
 from dispatch.sending import FencedError, LaneSender, Session
@@ -26,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = 0.5
 SWEEP_SECONDS = 1.0
-INBOX_SECONDS = 0.2
+INBOX_SECONDS = 0.5
 
 
 class Process:
@@ -45,7 +46,7 @@ class Process:
         answered = asyncio.Event()
         senders = [LaneSender(lane, self.provider, answered) for lane in self.lanes]
         housework = [self._again(Reconciler(lane).run) for lane in self.lanes]
-        housework += [self._every(SWEEP_SECONDS, sweeping.sweep), self._every(INBOX_SECONDS, inbox.apply)]
+        housework += [self._every(SWEEP_SECONDS, sweeping.sweep), self._every(INBOX_SECONDS, inbox.apply_all)]
         background = [asyncio.create_task(each) for each in housework]
         try:
             await self._again(Session(self.provider, senders, answered).run)
@@ -69,12 +70,10 @@ class Process:
         """Blocking housework in a thread; trouble with the database is waited out."""
         while not self.stop.is_set():
             try:
-                found = await asyncio.to_thread(_with_fresh_connections, work)
+                await in_thread(work)
             except (DatabaseError, InterfaceError) as trouble:
                 log.warning("housework waits", work=work.__name__, trouble=str(trouble))
-                found = 0
-            if not found or found is True:
-                await asyncio.sleep(seconds)
+            await asyncio.sleep(seconds)
 
     async def _end(self, background: list[asyncio.Task[None]]) -> None:
         for task in background:
@@ -83,11 +82,6 @@ class Process:
         for lane in self.lanes:
             if lane.close:
                 await lane.close()
-
-
-def _with_fresh_connections(work: Callable[[], Any]) -> Any:
-    close_old_connections()
-    return work()
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from dispatch import owners, pacing
 from dispatch.backlog import Backlog, Scope
 from dispatch.calling import never_called, result_of
 from dispatch.crashpoints import crashpoint
-from dispatch.database import connect
+from dispatch.database import connect, in_thread
 from dispatch.lane import Call, Lane, Result
 from dispatch.statements import FINISH_LEASES, GIVE_BACK_LEASES, statements
 from providers.base import Refused, Unknown
@@ -236,7 +236,7 @@ class LaneSender:
     async def _react(self) -> None:
         reactions, self.reactions = self.reactions, []
         for effect, row_id, code in dict.fromkeys(reactions):
-            await asyncio.to_thread(self.lane.react, effect, row_id, code)
+            await in_thread(self.lane.react, effect, row_id, code)
 
 
 def recorded(results: list[Result]) -> dict[str, list[Any]]:

@@ -13,9 +13,6 @@ from django.conf import settings
 
 from dispatch import inbox, lane, owners, sweeping
 
-# So many rounds at most, then the next nudge goes on.
-ROUNDS = 50
-
 
 @shared_task(expires=10)
 def keep_senders(**_later: Any) -> None:
@@ -35,9 +32,7 @@ def sweep(**_later: Any) -> None:
 
 @shared_task(expires=10)
 def apply_inbox(**_later: Any) -> None:
-    for _ in range(ROUNDS):
-        if not inbox.apply():
-            return
+    inbox.apply_all()
 
 
 @shared_task
