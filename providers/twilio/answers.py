@@ -11,6 +11,7 @@ from providers.twilio.codes import meaning_of
 
 if TYPE_CHECKING:
     from providers.http import Answer
+    from providers.twilio.codes import Meaning
 
 _TOLD = 300
 # These are refusals whatever the body says, and this is the code they carry at Twilio.
@@ -42,20 +43,28 @@ def refused_or_unknown(answer: Answer) -> Refused | Unknown:
     `code`). All else (5xx, redirects, 408, pages of something in between) leaves open what happened.
     """
     document = json_object(answer.body) or {}
-    code = document.get("code") if type(document.get("code")) is int else None
-    always = _ALWAYS.get(answer.status)
-    if always is None and (code is None or not _can_refuse(answer.status)):
-        return garbled(answer)
-    meaning = meaning_of(code or 0)
-    if always and not meaning.retry:
-        meaning = meaning_of(always)
+    code, always = _code(document), _ALWAYS.get(answer.status)
+    if always:
+        meaning = meaning_of(code)
+        return _refused(answer, document, code or always, meaning if meaning.retry else meaning_of(always))
+    if code and _can_refuse(answer.status):
+        return _refused(answer, document, code, meaning_of(code))
+    return garbled(answer)
+
+
+def _refused(answer: Answer, document: dict[str, Any], code: int, meaning: Meaning) -> Refused:
     return Refused(
-        code=str(code or always),
+        code=str(code),
         message=_message(document),
         retry=meaning.retry,
         retry_after=answer.retry_after or meaning.retry_after,
         effect=meaning.effect,
     )
+
+
+def _code(document: dict[str, Any]) -> int:
+    code = document.get("code")
+    return code if isinstance(code, int) and not isinstance(code, bool) else 0
 
 
 def _can_refuse(status: int) -> bool:
