@@ -8,7 +8,7 @@ from django.db import connection
 
 from tests.postgres import cloned_database
 
-pytest_plugins = ["tests.fixtures_http"]
+pytest_plugins = ["tests.fixtures_http", "tests.sandbox_process"]
 
 
 @pytest.fixture(scope="session")

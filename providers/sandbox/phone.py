@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,8 +29,10 @@ HERE = Path(__file__).parent / "page"
 CONVERSATIONS = 60
 BUBBLES = 100
 TICKS = {"read": "✓✓", "delivered": "✓✓", "sent": "✓"}
+# WhatsApp's own mark-up: *strong*.
+_STRONG = re.compile(r"\*(\S[^*\n]*)\*")
 POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; "
+    "default-src 'none'; img-src data:; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
 
@@ -120,9 +123,13 @@ class Phone:
         buttons = "".join(_buttons(content, message, number, person)) if content else ""
         side, who, tick = ("mine", "You", "") if status == "received" else ("theirs", "Business", _tick(status))
         return (
-            f"<li class={side}><div class=bubble><span class=vh>{who}: </span>{media}<p>{escape(message.body)}</p>"
+            f"<li class={side}><div class=bubble><span class=vh>{who}: </span>{media}<p>{_marked_up(message.body)}</p>"
             f"<footer>{_clock(message.at, now)}{tick}</footer></div>{buttons}</li>"
         )
+
+
+def _marked_up(body: str) -> str:
+    return _STRONG.sub(r"<b>\1</b>", escape(body))
 
 
 def _tick(status: str) -> str:

@@ -7,7 +7,7 @@ from tests.providers.sandbox_box import PERSON, SENDER
 from tests.sandbox_process import ACCOUNT
 
 QUICK_REPLY = {
-    "body": "Hi {{1}} <b>",
+    "body": "Hi {{1}} <b>, *now*",
     "actions": [{"type": "QUICK_REPLY", "title": "Yes & no", "id": "yes"}, {"title": "No"}],
 }
 CARD = {
@@ -43,7 +43,7 @@ def test_a_message_is_shown_as_the_person_reads_it(box):
     box.send({"Body": None, "ContentSid": sid, "ContentVariables": '{"1": "<i>Ann"}'})
     text = page(box)
 
-    assert "<p>Hi &lt;i&gt;Ann &lt;b&gt;</p>" in text
+    assert "<p>Hi &lt;i&gt;Ann &lt;b&gt;, <b>now</b></p>" in text
     assert "<button class=button>Yes &amp; no</button>" in text
     assert 'name=payload value="yes"' in text
     assert re.search(r"✓✓ (delivered|read)", text)
