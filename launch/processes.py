@@ -3,6 +3,7 @@
 import contextlib
 import os
 import subprocess
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -82,11 +83,10 @@ def end(processes: list[psutil.Process], *, patience: float = PATIENCE) -> None:
         if _session_of(process) == process.pid and patience:
             with contextlib.suppress(psutil.Error):
                 process.terminate()
-    _, left = psutil.wait_procs(processes, timeout=patience)
-    for process in left:
+    for process in _still_living(processes, patience):
         with contextlib.suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(left, timeout=PATIENCE)
+    _still_living(processes, PATIENCE)
 
 
 def end_everything(data_dir: Path) -> None:
@@ -108,11 +108,26 @@ def _end_recorded(records: Iterable[Path]) -> None:
         record.unlink(missing_ok=True)
 
 
+def _still_living(processes: list[psutil.Process], patience: float) -> list[psutil.Process]:
+    # Not psutil.wait_procs: an orphan that nobody reaps would seem to live for ever.
+    end = time.monotonic() + patience
+    while (left := [process for process in processes if _lives(process)]) and time.monotonic() < end:
+        time.sleep(0.02)
+    return left
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
 def _living(pids: Iterable[int]) -> Iterator[psutil.Process]:
     for pid in pids:
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(pid)
-            if process.status() != psutil.STATUS_ZOMBIE:
+            if _lives(process):
                 yield process
 
 

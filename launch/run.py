@@ -14,7 +14,7 @@ from typing import TextIO
 
 import psutil
 
-from launch import ports, processes
+from launch import ports, processes, running
 from launch.broker import Broker
 from launch.postgres import Server
 from launch.processes import Child
@@ -131,7 +131,7 @@ class Run:
             self._child("broker", broker.command)
             self.supervisor.wait_until(broker.answers, within=30, what="the broker")
             self.say(f"broker: Valkey on port {broker.port}")
-        _note_down(self.data_dir / "environment", "DATABASE_URL", "BROKER_URL")
+        running.note_down(self.data_dir)
 
     def _child(self, name: str, command: list[str]) -> None:
         self.supervisor.keep(Child(name, command, self.data_dir, cwd=ROOT))
@@ -167,7 +167,7 @@ class Run:
         processes.end_everything(self.data_dir)
         if self.server:
             self.server.stop()
-        (self.data_dir / "environment").unlink(missing_ok=True)
+        running.forget(self.data_dir)
         self.say("ended")
 
 
@@ -227,9 +227,3 @@ def _status(port: int, path: str) -> int | None:
         return None
     finally:
         connection.close()
-
-
-def _note_down(path: Path, *names: str) -> None:
-    # So that manage.py finds the running server without being told.
-    path.touch(mode=0o600)
-    path.write_text("".join(f"{name}={os.environ[name]}\n" for name in names))
