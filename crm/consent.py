@@ -1,0 +1,95 @@
+"""Consent and suppression for every channel: asked when planning and again right before each call.
+
+The ledger (`ConsentEntry`) says who allowed or withdrew what, when and by which proof. A suppression is its short answer
+for one address: while it stands nothing is sent there. It keeps a keyed hash only, so it outlives erasure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from accounts.secrets import keyed_hash
+from crm.models import Channel, ConsentEntry, Suppression
+
+if TYPE_CHECKING:
+    from accounts.models import Account
+    from crm.models import Customer
+
+
+def address_hash(account_id: int, channel: str, address: str) -> str:
+    """How the ledger knows an address: phones (E.164) and e-mail addresses hash alike on every channel that uses them."""
+    return keyed_hash("address", str(account_id), address.strip().lower() if channel == Channel.EMAIL else address)
+
+
+def phone_hash(account_id: int, phone: str) -> str:
+    """The hash of a phone number (E.164), as `ConversationUser.address_hash` keeps it."""
+    return address_hash(account_id, Channel.WHATSAPP, phone)
+
+
+def withdraw(
+    account: Account,
+    *,
+    channel: str,
+    address: str,
+    source: str,
+    proof: dict[str, Any] | None = None,
+    customer: Customer | None = None,
+) -> None:
+    """Nothing is sent to this address on this channel any more, from the commit on."""
+    hashed = address_hash(account.pk, channel, address)
+    with transaction.atomic():
+        _enter(account, ConsentEntry.Act.WITHDRAWN, channel, hashed, source, proof, customer)
+        Suppression.objects.get_or_create(
+            account=account, channel=channel, address_hash=hashed, defaults={"reason": "opted_out", "source": source}
+        )
+
+
+def grant(
+    account: Account,
+    *,
+    channel: str,
+    address: str,
+    source: str,
+    proof: dict[str, Any] | None = None,
+    customer: Customer | None = None,
+) -> None:
+    """The person allows messages on this channel (again)."""
+    hashed = address_hash(account.pk, channel, address)
+    with transaction.atomic():
+        _enter(account, ConsentEntry.Act.GRANTED, channel, hashed, source, proof, customer)
+        Suppression.objects.for_account(account).filter(channel=channel, address_hash=hashed).delete()
+
+
+def is_suppressed(account: Account, *, channel: str, address: str) -> bool:
+    hashed = address_hash(account.pk, channel, address)
+    return Suppression.objects.for_account(account).filter(channel=channel, address_hash=hashed).exists()
+
+
+def suppressed_sql(account: str, hashed: str, channel: str) -> str:
+    """SQL boolean for gates: is this address suppressed? `account` and `hashed` are SQL expressions, never input."""
+    return (
+        f"EXISTS (SELECT FROM crm_suppression suppressed WHERE suppressed.account_id = {account} "
+        f"AND suppressed.channel = '{Channel(channel).value}' AND suppressed.address_hash = {hashed})"
+    )
+
+
+def _enter(
+    account: Account,
+    act: str,
+    channel: str,
+    hashed: str,
+    source: str,
+    proof: dict[str, Any] | None,
+    customer: Customer | None,
+) -> None:
+    ConsentEntry.objects.create(
+        account=account,
+        customer=customer,
+        channel=channel,
+        act=act,
+        address_hash=hashed,
+        source=source,
+        proof=proof or {},
+    )
