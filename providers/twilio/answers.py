@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from providers.twilio.codes import Meaning
 
 _TOLD = 300
+_LARGEST_CODE = 999_999_999
+_WORD = re.compile(r"[A-Za-z_-]{1,40}")
 # These are refusals whatever the body says, and this is the code they carry at Twilio.
 _ALWAYS: dict[int, int] = {HTTPStatus.UNAUTHORIZED: 20003, HTTPStatus.TOO_MANY_REQUESTS: 20429}
 
@@ -31,9 +34,24 @@ def json_object(body: bytes) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
+def plain(text: object) -> str:
+    """The text's first 300 characters, without those that PostgreSQL cannot keep."""
+    return str(text)[:_TOLD].encode(errors="replace").decode().replace("\x00", "")
+
+
+def word(value: object) -> str | None:
+    """A status, or None for what can be none."""
+    return value.lower() if isinstance(value, str) and _WORD.fullmatch(value) else None
+
+
+def code_of(value: object) -> int:
+    """An error code, or 0 for what is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LARGEST_CODE else 0
+
+
 def garbled(answer: Answer) -> Unknown:
     """An answer that does not say what it should."""
-    return Unknown(f"HTTP {answer.status}: {answer.body[:_TOLD].decode(errors='replace')}")
+    return Unknown(plain(f"HTTP {answer.status}: {answer.body[:_TOLD].decode(errors='replace')}"))
 
 
 def refused_or_unknown(answer: Answer) -> Refused | Unknown:
@@ -43,7 +61,7 @@ def refused_or_unknown(answer: Answer) -> Refused | Unknown:
     `code`). All else (5xx, redirects, 408, pages of something in between) leaves open what happened.
     """
     document = json_object(answer.body) or {}
-    code, always = _code(document), _ALWAYS.get(answer.status)
+    code, always = code_of(document.get("code")), _ALWAYS.get(answer.status)
     if always:
         meaning = meaning_of(code)
         return _refused(answer, document, code or always, meaning if meaning.retry else meaning_of(always))
@@ -62,11 +80,6 @@ def _refused(answer: Answer, document: dict[str, Any], code: int, meaning: Meani
     )
 
 
-def _code(document: dict[str, Any]) -> int:
-    code = document.get("code")
-    return code if isinstance(code, int) and not isinstance(code, bool) else 0
-
-
 def _can_refuse(status: int) -> bool:
     # A proxy says 408 when it stopped waiting, for either side.
     return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.REQUEST_TIMEOUT
@@ -74,4 +87,4 @@ def _can_refuse(status: int) -> bool:
 
 def _message(document: dict[str, Any]) -> str:
     told = (document.get(name) for name in ("message", "detail", "title"))
-    return next((text[:_TOLD] for text in told if isinstance(text, str)), "")
+    return next((plain(text) for text in told if isinstance(text, str)), "")

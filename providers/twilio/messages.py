@@ -20,7 +20,7 @@ from django.conf import settings
 
 from providers.base import Accepted, Found, Outcome, Refused, Unknown, Unreachable
 from providers.http import NoAnswer, NotSent, Pool
-from providers.twilio.answers import garbled, is_success, json_object, refused_or_unknown
+from providers.twilio.answers import code_of, garbled, is_success, json_object, plain, refused_or_unknown, word
 
 if TYPE_CHECKING:
     from providers.base import Credentials, Outgoing
@@ -38,7 +38,7 @@ _SERVICE_SID = re.compile(r"MG[0-9a-fA-F]{32}")
 
 def not_sent(error: Exception) -> Refused:
     """The outcome of a call that never left: nothing was done, and the next try may reach them."""
-    return Refused(code="connect", message=str(error), retry=True)
+    return Refused(code="connect", message=plain(error), retry=True)
 
 
 class Twilio:
@@ -76,7 +76,7 @@ class Twilio:
         except NotSent as error:
             return not_sent(error)
         except NoAnswer as error:
-            return Unknown(str(error))
+            return Unknown(plain(error))
         if not is_success(answer):
             return refused_or_unknown(answer)
         return _accepted(answer)
@@ -109,7 +109,7 @@ class Twilio:
                 return messages
             # The credentials go to the host we know, wherever the page points.
             if not isinstance(following, str) or not following.startswith(_messages(credentials.account_id)):
-                raise Unreachable(f"a next page elsewhere: {following!r:.200}")
+                raise Unreachable(plain(f"a next page elsewhere: {following!r}"))
             target = following
         raise Unreachable(f"more than {MOST_PAGES} pages")
 
@@ -155,16 +155,16 @@ def _form(outgoing: Outgoing) -> bytes:
 
 def _accepted(answer: Answer) -> Outcome:
     message = json_object(answer.body) or {}
-    sid, status = message.get("sid"), message.get("status")
-    if not isinstance(sid, str) or not _MESSAGE_SID.fullmatch(sid) or not isinstance(status, str):
+    sid, status = message.get("sid"), word(message.get("status"))
+    if not isinstance(sid, str) or not _MESSAGE_SID.fullmatch(sid) or status is None:
         return garbled(answer)
     return Accepted(provider_id=sid, status=status)
 
 
 def _found(message: dict[str, Any], to: str) -> Found:
-    sid, status, code = message.get("sid"), message.get("status"), message.get("error_code")
-    if not isinstance(sid, str) or not _MESSAGE_SID.fullmatch(sid) or not isinstance(status, str):
-        raise Unreachable(f"a list with something else in it: {sid!r:.200}")
+    sid, status, code = message.get("sid"), word(message.get("status")), code_of(message.get("error_code"))
+    if not isinstance(sid, str) or not _MESSAGE_SID.fullmatch(sid) or status is None:
+        raise Unreachable(plain(f"a list with something else in it: {sid!r}"))
     return Found(
         provider_id=sid, status=status, error_code=str(code or ""), at=_date(message.get("date_created")), to=to
     )
@@ -177,5 +177,5 @@ def _date(text: object) -> datetime:
         at = None
     # Without a zone it could be hours off, and a message would be taken for absent.
     if at is None or at.tzinfo is None:
-        raise Unreachable(f"a list with a date that is none: {text!r:.200}")
+        raise Unreachable(plain(f"a list with a date that is none: {text!r}"))
     return at

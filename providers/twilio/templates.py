@@ -21,7 +21,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from providers.base import Accepted, ApprovalState, Outcome, Refused, Unknown, Unreachable
 from providers.http import Answer
-from providers.twilio.answers import garbled, is_success, json_object, refused_or_unknown
+from providers.twilio.answers import garbled, is_success, json_object, plain, refused_or_unknown, word
 from providers.twilio.messages import not_sent
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class _Road(TwilioHttpClient):
         try:
             response = super().request(method, self._leads_to(url), *args, **kwargs)
         except requests.RequestException as error:
-            raise _NotDone(not_sent(error) if _before_it_left(error) else Unknown(str(error)[:300])) from None
+            raise _NotDone(not_sent(error) if _before_it_left(error) else Unknown(plain(error))) from None
         answer = Answer(response.status_code, response.headers or {}, response.text.encode())
         if not is_success(answer):
             raise _NotDone(refused_or_unknown(answer))
@@ -75,7 +75,7 @@ class _Road(TwilioHttpClient):
         for known in (OFFICIAL, self._content_url):
             if url.startswith(f"{known}/"):
                 return self._content_url + url.removeprefix(known)
-        raise _NotDone(Unknown(f"led elsewhere: {url[:200]}"))
+        raise _NotDone(Unknown(plain(f"led elsewhere: {url!r}")))
 
 
 def _before_it_left(error: requests.RequestException) -> bool:
@@ -118,7 +118,7 @@ class TwilioTemplates:
         except _NotDone as failure:
             return failure.outcome
         if not isinstance(content.sid, str) or not _CONTENT_SID.fullmatch(content.sid):
-            return Unknown(f"a template with the SID {content.sid!r:.80}")
+            return Unknown(plain(f"a template with the SID {content.sid!r}"))
         return Accepted(provider_id=content.sid, status="unsubmitted")
 
     def find_content(self, friendly_name: str) -> str | None:
@@ -139,9 +139,10 @@ class TwilioTemplates:
             review = self._client.content.v1.contents(sid).approval_create.create(document)
         except _NotDone as failure:
             return failure.outcome
-        if not isinstance(review.status, str) or review.name != name:
-            return Unknown(f"a review of {review.name!r:.80} with the status {review.status!r:.80}")
-        return Accepted(provider_id=sid, status=review.status.lower())
+        status = word(review.status)
+        if status is None or review.name != name:
+            return Unknown(plain(f"a review of {review.name!r} with the status {review.status!r}"))
+        return Accepted(provider_id=sid, status=status)
 
     def approval(self, sid: str) -> ApprovalState:
         """GET …/ApprovalRequests. A template that was never submitted is `unsubmitted`."""
@@ -149,12 +150,13 @@ class TwilioTemplates:
             review: Any = self._client.content.v1.contents(sid).approval_fetch().fetch().whatsapp
         except _NotDone as failure:
             raise _unreachable(failure.outcome) from None
-        if not isinstance(review, dict) or not isinstance(review.get("status"), str):
-            raise Unreachable(f"a review that says {review!r:.200}")
+        status = word(review.get("status")) if isinstance(review, dict) else None
+        if status is None:
+            raise Unreachable(plain(f"a review that says {review!r}"))
         return ApprovalState(
-            status=review["status"].lower(),
-            rejection_reason=str(review.get("rejection_reason") or ""),
-            category=str(review.get("category") or ""),
+            status=status,
+            rejection_reason=plain(review.get("rejection_reason") or ""),
+            category=plain(review.get("category") or ""),
         )
 
     def delete_content(self, sid: str) -> Outcome:
@@ -172,7 +174,7 @@ class TwilioTemplates:
             page = json_object(self._client.request("GET", url).text.encode()) or {}
             contents, meta = page.get("contents"), page.get("meta")
             if not isinstance(contents, list) or not isinstance(meta, dict):
-                raise _NotDone(Unknown(f"a list that says {page!r:.200}"))
+                raise _NotDone(Unknown(plain(f"a list that says {page!r}")))
             yield from (each for each in contents if isinstance(each, dict))
             url = meta.get("next_page_url")
             if not url:

@@ -60,6 +60,7 @@ def test_201_with_the_sid_of_a_message_is_acceptance(sid, status):
         pytest.param(http(201, {"sid": SID + "\n", "status": "queued"}), id="a SID and a line's end"),
         pytest.param(http(201, {"sid": 7, "status": "queued"}), id="a number"),
         pytest.param(http(201, {"sid": SID}), id="no status"),
+        pytest.param(http(201, {"sid": SID, "status": "sent\0"}), id="a status that is none"),
         pytest.param(http(201, [SID]), id="a list"),
         pytest.param(http(201, b"[" * 100_000), id="too deep"),
         pytest.param(http(201, b""), id="empty"),
@@ -69,6 +70,7 @@ def test_201_with_the_sid_of_a_message_is_acceptance(sid, status):
         pytest.param(http(400, b"<h1>Bad request</h1>"), id="400 of something in between"),
         pytest.param(http(400, {"code": "21211"}), id="a code in words"),
         pytest.param(http(400, {"code": True}), id="a code that is none"),
+        pytest.param(http(400, {"code": 10**40}), id="too long a code"),
         pytest.param(legacy(408, 20001), id="408"),
         pytest.param(legacy(500, 63009), id="500"),
         pytest.param(legacy(503, 20503), id="503"),
@@ -131,6 +133,7 @@ def test_some_refusals_are_known_by_their_http_status(answer, expected):
         ({"type": "x", "title": "Short", "status": 400, "code": 21655, "detail": None}, "Short"),
         ({"code": 21655, "message": 7}, ""),
         ({"code": 21655, "message": "x" * 999}, "x" * 300),
+        ({"code": 21655, "message": "a\0b\ud800c"}, "ab?c"),
     ],
 )
 def test_both_shapes_of_an_error_tell_their_message(document, message):
@@ -149,6 +152,8 @@ def test_no_answer_is_too_odd_to_be_read(status, body, wait):
     said = refused_or_unknown(Answer(status, {"Retry-After": wait}, body))
 
     assert isinstance(said, Unknown) or status in {401, 429}
+    text = said.detail if isinstance(said, Unknown) else said.code + said.message
+    assert "\0" not in text.encode().decode()
 
 
 def test_every_code_with_a_meaning_is_one_of_twilios():
