@@ -4,10 +4,14 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
 from accounts import api as accounts_api
+from campaigns_project import kit, pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *accounts_api.urlpatterns,
     path("admin/", admin.site.urls),
+    path("kit", kit.Kit.as_view(), name="kit"),
+    path("kit/confirm", kit.KitConfirm.as_view(), name="kit-confirm"),
+    path("theme", pages.theme, name="theme"),
 ]
 
 handler400 = "campaigns_project.api.errors.bad_request"

@@ -1,0 +1,409 @@
+import datetime as dt
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.template import engines
+from django.template.loader import render_to_string
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import AccountStatus
+from accounts.roles import Role
+from campaigns.models import BroadcastStatus, CampaignStatus, MessageStatus
+from campaigns_project.icons import ICONS
+from campaigns_project.kit import MACHINES, SampleForm
+from campaigns_project.models import Job
+from campaigns_project.pages import POLICY, shell
+from campaigns_project.templatetags.look import count, money
+from campaigns_project.tones import GLYPHS, LOOKS, TONES, look_of, segments
+from dispatch.models import AttemptState, InboxEntry
+from tests.factories import AccountFactory, MembershipFactory, UserFactory
+from tests.fixtures_http import caller
+
+TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
+
+
+def shown(words, **context):
+    return engines["django"].from_string(words).render(context)
+
+
+@pytest.mark.parametrize(
+    "machine, states",
+    [
+        ("template", CampaignStatus),
+        ("broadcast", BroadcastStatus),
+        ("message", MessageStatus),
+        ("account", AccountStatus),
+        ("job", Job.Status),
+        ("attempt", AttemptState),
+        ("inbox", InboxEntry.Result),
+    ],
+)
+def test_every_status_has_a_look(machine, states):
+    assert set(LOOKS[machine]) == set(states.values)
+
+
+def test_every_look_uses_a_known_tone_and_glyph():
+    looks = [look for machine in LOOKS.values() for look in machine.values()]
+
+    assert {look.tone for look in looks} <= set(TONES)
+    assert {look.glyph for look in looks} <= set(GLYPHS)
+    assert set(MACHINES) == set(LOOKS)
+
+
+def test_a_status_nobody_drew_is_shown_as_it_is():
+    assert look_of("template", "in_appeal").label == "In appeal"
+
+
+@pytest.mark.parametrize(
+    "words, html",
+    [
+        ('{% chip "message" "skipped" %}', '<span class="chip t-grey g-dash">Left out</span>'),
+        ('{% chip "message" "skipped" "<b>" %}', '<span class="chip t-grey g-dash">Left out: &lt;b&gt;</span>'),
+        ('{% badge "orange" "bars" "Ends in 6 h" %}', '<span class="chip t-orange g-bars">Ends in 6 h</span>'),
+        (
+            '{% crumbs "Campaigns" "/campaigns" "Sale" %}',
+            (
+                '<nav class="crumbs" aria-label="Breadcrumb"><a href="/campaigns">Campaigns</a>'
+                '<span aria-hidden="true">/</span><span>Sale</span></nav>'
+            ),
+        ),
+        ("{% when None %}", "—"),
+        (
+            '{% meter 5 10 "Sent" %}',
+            '<progress class="meter" value="5" max="10" aria-label="Sent"></progress>',
+        ),
+        (
+            '{% meter 0 0 "Sent" %}',
+            '<progress class="meter" value="0" max="1" aria-label="Sent"></progress>',
+        ),
+        (
+            '{% meter 10 10 "Sent" %}',
+            '<progress class="meter done" value="10" max="10" aria-label="Sent"></progress>',
+        ),
+    ],
+)
+def test_small_parts_are_drawn_like_this(words, html):
+    assert shown(words) == html
+
+
+@pytest.mark.parametrize("name", ICONS)
+def test_every_icon_is_drawn(name):
+    assert f'd="{ICONS[name]}"' in shown(f'{{% icon "{name}" %}}')
+
+
+@pytest.mark.parametrize(
+    "minor, currency, words",
+    [
+        (7878, "USD", "$78.78"),
+        (123456789, "EUR", "€1,234,567.89"),
+        (-5, "GBP", "−£0.05"),
+        (500, "JPY", "500 JPY"),
+        (500, "CHF", "5.00 CHF"),
+        (None, "USD", "—"),
+    ],
+)
+def test_money_reads_like_this(minor, currency, words):
+    assert money(minor, currency) == words
+
+
+@pytest.mark.parametrize("value, words", [(12480, "12,480"), (0, "0"), (None, "—")])
+def test_counts_have_separators(value, words):
+    assert count(value) == words
+
+
+@pytest.mark.parametrize(
+    "days, words",
+    [(0, "Today, "), (-1, "Yesterday, "), (1, "Tomorrow, "), (-400, r"[A-Z][a-z]{2} \d+ \d{4}, ")],
+)
+def test_moments_are_told_from_today(days, words):
+    moment = timezone.now() + dt.timedelta(days=days)
+
+    assert re.search(rf">{words}\d\d:\d\d</time>", shown("{% when moment %}", moment=moment))
+
+
+def test_moments_are_told_in_the_accounts_time_zone():
+    moment = dt.datetime(2024, 1, 31, 23, 30, tzinfo=dt.UTC)
+
+    html = shown("{% when moment %}", moment=moment, account=AccountFactory.build(time_zone="Asia/Tokyo"))
+
+    assert html == ('<time datetime="2024-01-31T23:30:00Z" title="Feb 1, 2024, 08:30:00 JST">Feb 1 2024, 08:30</time>')
+
+
+@pytest.mark.parametrize("tone, drawing", [("blue", "info"), ("green", "check"), ("red", "warn")])
+def test_a_banner_says_its_sentence_and_its_block(tone, drawing):
+    html = shown(f'{{% banner "{tone}" title %}}<p>More</p>{{% endbanner %}}', title="5 < 6")
+
+    assert ICONS[drawing] in html
+    assert "<strong>5 &lt; 6</strong>" in html
+    assert html.endswith("<p>More</p></div>")
+
+
+def test_a_bars_parts_fill_it_and_the_smallest_can_be_seen():
+    html = shown("{% bar parts %}", parts=segments("message", {"sent": 99_999, "failed": 1, "read": 0}, "?status="))
+
+    widths = [float(width) for width in re.findall(r'width="([\d.]+)%"', html)]
+    assert sum(widths) == pytest.approx(100, abs=0.02)
+    assert min(widths) > 0.7
+    assert re.findall(r'href="(.*?)"', html) == ["?status=sent", "?status=failed"]
+    assert 'class="num">99,999<' in html
+
+
+def test_a_bar_of_nothing_is_empty():
+    assert "<rect" not in shown("{% bar parts %}", parts=[])
+
+
+def test_the_longest_share_is_full_width():
+    html = shown(
+        "{% shares rows %}", rows=[{"label": "Opted out", "value": 4, "href": "/x"}, {"label": "Other", "value": 1}]
+    )
+
+    assert re.findall(r'class="(c\d)" width="(.*?)"', html) == [("c6", "100.0%"), ("c6", "25.0%")]
+
+
+def test_a_tile_holds_a_number_or_words():
+    html = shown('{% tile "Sent" "8,118" of="9" href="/x" %}{% tile "Next" "Waiting" %}')
+
+    assert '<b><a href="/x">8,118</a> <small>of 9</small></b>' in html
+    assert '<b class="text">Waiting</b>' in html
+
+
+def test_a_message_is_shown_as_the_phone_shows_it():
+    content = {
+        "title": "Hello",
+        "body": "*Hi {{1}}*, _see_ ~5~ ```x``` {{ shop }} & {{2}}\nBye \ue000",
+        "media": ["https://example.test/a/menu.jpg"],
+        "actions": [{"title": "Go {{1}}", "url": "u"}, {"title": "Call", "phone": "1"}, {"title": "No", "id": "no"}],
+    }
+    html = shown(
+        '{% bubble "Harbor" content values names %}',
+        content=content,
+        values={"lead_name": "<i>Amira</i> *", "2": "two"},
+        names={"1": "lead_name"},
+    )
+
+    assert (
+        '<b>Hi <mark title="lead_name">&lt;i&gt;Amira&lt;/i&gt; *</mark></b>, <em>see</em> <s>5</s> <code>x</code> '
+        '<mark class="gap">shop</mark> &amp; <mark title="2">two</mark>\nBye '
+    ) in html
+    assert "menu.jpg" in html
+    assert [ICONS[name] in html for name in ("link", "phone", "reply")] == [True, True, True]
+
+
+def test_a_field_ties_its_hint_and_error_to_it():
+    html = shown("{% for bound in form %}{% field bound %}{% endfor %}", form=SampleForm({"code": "X"}))
+
+    assert re.search(r'<input type="text" name="code"[^>]*aria-describedby="id_code_error"', html)
+    assert re.search(r'name="discount"[^>]*aria-describedby="id_discount_hint id_discount_error"', html)
+    assert 'id="id_discount_hint"' in html
+    assert "<legend>When</legend>" in html
+    assert re.search(r'<label class="tick" for="id_again"><input type="checkbox" name="again"', html)
+
+
+def test_a_check_says_in_words_how_it_went():
+    html = shown("{% checks results %}", results=[{"ok": True}, {"ok": None, "href": "/x"}, {"ok": False}])
+
+    assert re.findall(r'class="vh">(.*?)<', html) == ["Fine:", "Note:", "Not ready:"]
+
+
+def test_the_stepper_links_back_only():
+    html = shown("{% stepper steps 2 %}", steps=[("One", "/1"), ("Two", "/2"), ("Three", "/3")])
+
+    assert re.findall(r'href="(.*?)"', html) == ["/1"]
+    assert '<li aria-current="step"><span>Two' in html
+
+
+def test_an_empty_list_offers_a_way_on():
+    html = shown('{% nothing_yet "None" "Text" "Create" "/new" "Import" "/import" %}')
+
+    assert re.findall(r'href="(.*?)"', html) == ["/new", "/import"]
+
+
+def test_the_copy_button_waits_for_scripts():
+    assert re.search(r'data-copy="a &amp; b" hidden>', shown("{% copy text %}", text="a & b"))
+
+
+@pytest.mark.parametrize(
+    "query, words, links",
+    [
+        ("", "1–2 of 5", ["?page=2"]),
+        ("?page=2&q=a", "3–4 of 5", ["?q=a&amp;page=1", "?q=a&amp;page=3"]),
+        ("?page=3", "5–5 of 5", ["?page=2"]),
+        ("?page=99", "5–5 of 5", ["?page=2"]),
+        ("?page=٣", "1–2 of 5", ["?page=2"]),
+        ("?page=-1", "1–2 of 5", ["?page=2"]),
+    ],
+)
+@pytest.mark.urls("tests.sample_pages")
+def test_a_list_is_cut_into_pages(page, query, words, links):
+    UserFactory.create_batch(4)
+
+    html = page.get(f"/sample/listed{query}").content.decode()
+
+    assert f"<span>{words}</span>" in html
+    assert re.findall(r'href="(.*?)"', html) == links
+
+
+@pytest.mark.urls("tests.sample_pages")
+def test_a_long_list_stops_counting(page, monkeypatch):
+    monkeypatch.setattr("campaigns_project.pages.COUNTED", 3)
+    UserFactory.create_batch(4)
+
+    assert "<span>1–2 of 3+</span>" in page.get("/sample/listed").content.decode()
+
+
+@pytest.mark.urls("tests.sample_pages")
+def test_a_list_by_keys_walks_over_everything_once(page):
+    UserFactory.create_batch(4)
+    found, query = [], "?keyed=1"
+    while query:
+        html = page.get(f"/sample/listed{query}").content.decode()
+        found += re.findall(r"(\d+) ", html.split("<nav")[0])
+        query = (re.findall(r'href="(.*?)" rel="next"', html) or [""])[0].replace("&amp;", "&")
+
+    assert len(found) == len(set(found)) == 5
+    assert 'href="?keyed=1" rel="prev">Start' in html
+
+
+def test_nothing_is_said_so(page, settings):
+    settings.ROOT_URLCONF = "tests.sample_pages"
+    html = page.get("/sample/listed?keyed=1&after=999999999").content.decode()
+
+    assert "0 shown" in html
+
+
+@pytest.mark.parametrize(
+    "role, method, status",
+    [
+        (Role.TENANT_ADMIN, "get", 200),
+        (Role.TENANT_ADMIN, "head", 200),
+        (Role.TENANT_ADMIN, "post", 403),
+        (Role.TENANT_ADMIN, "put", 405),
+        (Role.MARKETING, "get", 403),
+    ],
+)
+@pytest.mark.urls("tests.sample_pages")
+@pytest.mark.django_db
+def test_a_page_is_for_those_who_may(role, method, status):
+    client = Client()
+    client.force_login(caller(role).user)
+
+    assert getattr(client, method)("/sample/guarded").status_code == status
+
+
+@pytest.mark.urls("tests.sample_pages")
+def test_a_person_without_an_account_may_nothing(page, api):
+    api.membership.delete()
+
+    assert page.get("/sample/guarded").status_code == 403
+
+
+@pytest.mark.parametrize("status", ["403", "404", "409", "429"])
+@pytest.mark.urls("tests.sample_pages")
+def test_a_refusal_becomes_a_page(page, status):
+    answer = page.get(f"/sample/refusing/{status}")
+
+    assert answer.status_code == int(status)
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert answer.headers.get("Retry-After") == ("7" if status == "429" else None)
+
+
+@pytest.mark.parametrize(
+    "wanted, way",
+    [
+        ("/kit?x=1", "/kit?x=1"),
+        ("//evil.test", "/otherwise"),
+        ("https://evil.test", "/otherwise"),
+        ("kit", "/otherwise"),
+    ],
+)
+@pytest.mark.urls("tests.sample_pages")
+def test_only_our_own_addresses_are_gone_on_to(page, wanted, way):
+    assert f'href="{way}" data-close' in page.get("/sample/guarded", {"next": wanted}).content.decode()
+
+
+@pytest.mark.urls("tests.sample_pages")
+def test_a_polled_piece_is_sent_once(page):
+    first = page.get("/sample/live")
+    again = page.get("/sample/live", headers={"If-None-Match": f'"x", W/{first.headers["ETag"]}'})
+
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+
+
+def test_a_method_a_page_does_not_answer_gets_a_page_that_says_so(page):
+    answer = page.post("/kit")
+
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
+    assert b"<h1>This address cannot do that</h1>" in answer.content
+
+
+def test_pages_are_private_and_load_nothing_foreign(page):
+    headers = page.get("/kit").headers
+
+    assert headers["Cache-Control"] == "private, no-cache"
+    assert headers["Content-Security-Policy"] == POLICY
+    assert "unsafe" not in POLICY
+
+
+def test_only_pages_carry_the_policy(api):
+    assert "Content-Security-Policy" not in api.get("/api/v1/jobs/1").headers
+
+
+def test_the_confirm_page_does_what_it_says_and_goes_back(page):
+    answer = page.post("/kit/confirm", follow=True)
+
+    assert answer.redirect_chain == [("/kit", 303)]
+    assert "Nothing was archived: this is the design kit." in answer.content.decode()
+
+
+@pytest.mark.parametrize("chosen, kept", [("dark", "dark"), ("light", "light"), ("pink", "auto")])
+def test_the_theme_is_kept(page, chosen, kept):
+    page.post("/theme", {"theme": chosen, "next": "/kit"})
+
+    assert f'data-theme="{kept}"' in page.get("/kit").content.decode()
+
+
+def test_the_switcher_offers_the_persons_own_accounts(page, api):
+    other = MembershipFactory(user=api.user).account
+    AccountFactory(name="Somebody else's")
+
+    html = page.get("/kit").content.decode()
+
+    assert set(re.findall(r'name="account" value="(.*?)"', html)) == {str(api.account.uuid), str(other.uuid)}
+    assert "Somebody else" not in html
+
+
+def test_the_frame_marks_where_one_is(page):
+    assert re.findall(r'href="(.*?)" aria-current="page"', page.get("/kit/confirm").content.decode()) == ["/kit"]
+
+
+def test_a_stranger_has_no_accounts_to_switch_to(rf):
+    from django.contrib.auth.models import AnonymousUser
+
+    request = rf.get("/")
+    request.user = AnonymousUser()
+
+    assert list(shell(request)["memberships"]) == []
+
+
+@pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "405", "429", "500"])
+def test_an_error_page_needs_nothing_from_anybody(name):
+    html = render_to_string(f"{name}.html")
+
+    assert html.count("<h1>") == 1
+    assert f"<span>{name[:3]}</span>" in html
+
+
+@pytest.mark.parametrize("file, budget", [("campaigns.css", 8), ("campaigns.js", 10), ("admin-theme.css", 4)])
+def test_styles_and_scripts_stay_small(file, budget):
+    assert len(gzip.compress(Path(settings.BASE_DIR / "static" / file).read_bytes())) <= budget * 1024
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_no_template_holds_code_or_style_that_the_policy_forbids(path):
+    forbidden = r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)|javascript:|(?:src|href)=.https?:"
+
+    assert not re.findall(forbidden, path.read_text())
