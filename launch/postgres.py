@@ -37,8 +37,8 @@ max_connections = 200
 timezone = 'UTC'
 log_timezone = 'UTC'
 """
-# A test run may lose its data with the machine, and is faster for it.
-FORGETFUL = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
+# A test run may lose its data with the machine, though not with the server, and is faster for it.
+FORGETFUL = "fsync = off\nfull_page_writes = off\n"
 
 # A plain role: a superuser could switch the guards off with session_replication_role.
 ROLE_AND_DATABASE = """\
