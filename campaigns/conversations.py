@@ -140,7 +140,7 @@ def _move(status: str, best: dict[int, dict[str, Any]]) -> list[int]:
     edge = CampaignLeadMessage.machine.edge(VERBS[status])
     # A callback never takes a row out of the queue: what is queued was not sent, whatever somebody says.
     sources = [source for source in edge.sources if source != "queued"]
-    names = {
+    names: dict[str, Any] = {
         "rows": chosen,
         "sids": [best[row_id]["sid"] for row_id in chosen],
         "codes": [best[row_id]["code"] for row_id in chosen],
@@ -148,7 +148,7 @@ def _move(status: str, best: dict[int, dict[str, Any]]) -> list[int]:
         "target": edge.target,
         "verb": edge.verb,
     }
-    table, moves = CampaignLeadMessage._meta.db_table, CampaignLeadMessage.machine.moves._meta.db_table  # type: ignore[union-attr]
+    table, moves = CampaignLeadMessage._meta.db_table, CampaignLeadMessage.machine.moves._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(MOVE.format(table=table, moves=moves), names)
         return [row[0] for row in cursor.fetchall()]
