@@ -170,6 +170,8 @@ TOKEN_AUDIENCE = "campaigns-api"
 # Requests a minute: per signed-in caller, and per address for signing in.
 RATE_LIMIT_PER_MINUTE = env.int("RATE_LIMIT_PER_MINUTE", default=6000)
 SIGN_IN_TRIES_PER_MINUTE = env.int("SIGN_IN_TRIES_PER_MINUTE", default=20)
+# Asked of whoever reads /metrics; empty: only this machine may.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 BROKER_URL = env.str("BROKER_URL", default="redis://127.0.0.1:6379/0")
 CELERY_BROKER_URL = BROKER_URL

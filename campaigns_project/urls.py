@@ -4,10 +4,14 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
 from accounts import api as accounts_api
-from campaigns_project import kit, pages
+from campaigns_project import kit, pages, service
+from campaigns_project.api import documents, jobs
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    *service.urlpatterns,
+    *documents.urlpatterns,
     *accounts_api.urlpatterns,
+    *jobs.urlpatterns,
     path("admin/", admin.site.urls),
     path("kit", kit.Kit.as_view(), name="kit"),
     path("kit/confirm", kit.KitConfirm.as_view(), name="kit-confirm"),

@@ -1,7 +1,120 @@
+"""The WSGI application, behind a deadline for request bodies, which the server does not have."""
+
+from __future__ import annotations
+
 import os
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING, Any
 
 from django.core.wsgi import get_wsgi_application
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+SECONDS = 10.0
+# A long upload has this much time for each started piece of this size.
+PIECE = 16 * 1024 * 1024
+# So many bodies may be stalled at once, about half of the server's threads; the next ones are refused at once.
+READERS = 8
+PATIENCE = 0.1
+
+
+class TimedBody:
+    """`wsgi.input` whose reads raise TimeoutError after `deadline` (time.monotonic); then `late` is true.
+
+    `reading` is the read that is still under way: the server's own read cannot be interrupted.
+    """
+
+    def __init__(self, body: Any, deadline: float, readers: Readers) -> None:
+        self._body = body
+        self._deadline = deadline
+        self._readers = readers
+        self.late = False
+        self.reading: Future[bytes] | None = None
+
+    def read(self, *size: int) -> bytes:
+        return self._timed(self._body.read, *size)
+
+    def readline(self, *size: int) -> bytes:
+        return self._timed(self._body.readline, *size)
+
+    def _timed(self, read: Callable[..., bytes], *size: int) -> bytes:
+        if not self.late:
+            self.reading = self._readers.start(read, *size)
+            try:
+                if self.reading is not None:
+                    return self.reading.result(timeout=max(0.0, self._deadline - time.monotonic()))
+            except TimeoutError:
+                pass
+        self.late = True
+        raise TimeoutError("The body did not arrive in time.")
+
+
+class Readers:
+    """A few threads that read bodies, so that nobody else waits for a client that has stalled."""
+
+    def __init__(self, most: int = READERS) -> None:
+        self._free = BoundedSemaphore(most)
+        self._threads = ThreadPoolExecutor(most, thread_name_prefix="body")
+
+    def start(self, read: Callable[..., bytes], *size: int) -> Future[bytes] | None:
+        """The read under way, or None when all readers are held by stalled clients."""
+        if not self._free.acquire(timeout=PATIENCE):
+            return None
+        reading = self._threads.submit(read, *size)
+        reading.add_done_callback(lambda _: self._free.release())
+        return reading
+
+
+class LateAnswer:
+    """The answer to a late body. It ends when the stalled read does, with the client's connection.
+
+    Granian 2.8.7 stops the whole process when an application returns while a thread of its own still reads the body.
+    """
+
+    def __init__(self, answer: Iterable[bytes], reading: Future[bytes]) -> None:
+        self._answer = answer
+        self._reading = reading
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._answer
+        wait([self._reading])
+
+    def close(self) -> None:
+        close = getattr(self._answer, "close", None)
+        if close is not None:
+            close()
+
+
+class BodyDeadline:
+    """WSGI middleware: a request whose body is late is answered with 408, whatever the application makes of it."""
+
+    def __init__(self, application: Callable[..., Iterable[bytes]], *, seconds: float = SECONDS) -> None:
+        self._application = application
+        self._seconds = seconds
+        self._readers = Readers()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        length = str(environ.get("CONTENT_LENGTH") or "0")
+        if length == "0":
+            return self._application(environ, start_response)
+        body = TimedBody(environ["wsgi.input"], time.monotonic() + self._allowed(length), self._readers)
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            if body.late:
+                status, headers = "408 Request Timeout", [*headers, ("Connection", "close")]
+            return start_response(status, headers, exc_info)
+
+        answer = self._application({**environ, "wsgi.input": body}, start)
+        return LateAnswer(answer, body.reading) if body.late and body.reading is not None else answer
+
+    def _allowed(self, length: str) -> float:
+        size = int(length) if length.isascii() and length.isdigit() and len(length) < len(str(100 * PIECE)) else 0
+        return self._seconds * (1 + size // PIECE)
+
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "campaigns_project.settings")
 
-application = get_wsgi_application()
+application = BodyDeadline(get_wsgi_application())

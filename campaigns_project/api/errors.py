@@ -61,6 +61,8 @@ def as_refusal(exc: Exception) -> Refusal:
         return refusals.Invalid(details=flat(exc.detail))
     if isinstance(exc, ValidationError):
         return refusals.Invalid(details=flat(getattr(exc, "message_dict", {"": exc.messages})))
+    if isinstance(exc.__cause__, TimeoutError):  # The body's deadline (campaigns_project.wsgi).
+        return refusals.RequestTimeout()
     for kind, meaning in _MEANINGS:
         if isinstance(exc, kind):
             return meaning()

@@ -20,7 +20,7 @@ class OptionalSlashPattern(RoutePattern):
         return super().match(path.removesuffix("/"))
 
 
-def route(address: str, view: type[View], *, name: str | None = None, **options: Any) -> URLPattern:
+def route(address: str, view: type[View[Any]], *, name: str | None = None, **options: Any) -> URLPattern:
     """`path()` for a door: `address` has no leading and no trailing slash; `options` go to `as_view`."""
     return URLPattern(OptionalSlashPattern(address, name=name, is_endpoint=True), view.as_view(**options), name=name)
 
