@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db import models
 from django.db.models.constraints import BaseConstraint
@@ -18,7 +18,7 @@ M = TypeVar("M", bound=models.Model)
 class AccountQuerySet(models.QuerySet[M]):
     """A queryset of owned rows. Doors start every look-up with `for_account`."""
 
-    def for_account(self, account: Account | int) -> AccountQuerySet[M]:
+    def for_account(self, account: Account | int) -> Self:
         return self.filter(account=account)
 
 
