@@ -24,6 +24,7 @@ _IDLE_SECONDS = 10
 # A new connection, or a turn in the queue for one, may take this share of the timeout. Below 1, so that running out
 # of it is always seen as such, and never taken for a call that may have left.
 _CONNECT_SHARE = 0.5
+_SHORTEST = 0.001  # 0 would be no limit
 
 
 class NotSent(Exception):  # noqa: N818  (an outcome that is told, not a mistake)
@@ -63,25 +64,31 @@ class Pool:
 
     def __init__(self, base_url: str, *, limit: int, timeout: float, headers: Mapping[str, str]) -> None:
         self._base_url = base_url.rstrip("/")
-        self._limit = limit
-        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=timeout * _CONNECT_SHARE)
+        self._timeout = timeout
         self._headers = headers
         self._session: aiohttp.ClientSession | None = None
+        # First come, first served. In aiohttp's own queue a new call can overtake a waiting one again and again.
+        self._turns = asyncio.Semaphore(limit)
 
     async def request(
         self, method: str, target: str, *, headers: Mapping[str, str], body: bytes | None = None
     ) -> Answer:
         """Call once. `target` is path and query, encoded. Raises NotSent or NoAnswer, and nothing else."""
-        url = URL(self._base_url + target, encoded=True)
+        begun = asyncio.get_running_loop().time()
         try:
-            async with self._open_session().request(
-                method, url, headers=headers, data=body, allow_redirects=False
-            ) as response:
-                return Answer(response.status, response.headers, await _read(response))
+            async with asyncio.timeout(self._timeout * _CONNECT_SHARE):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise NotSent("no connection came free in time") from None
+        try:
+            url = URL(self._base_url + target, encoded=True)
+            return await self._call(method, url, headers, body, self._left(begun))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotSent(f"no connection: {_told(error)}") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NoAnswer(_told(error)) from None
+        finally:
+            self._turns.release()
 
     async def close(self) -> None:
         """Close all connections; a later call opens new ones."""
@@ -91,11 +98,27 @@ class Pool:
             # The transports say goodbye one turn of the loop later.
             await asyncio.sleep(0)
 
+    async def _call(
+        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, within: aiohttp.ClientTimeout
+    ) -> Answer:
+        async with self._open_session().request(
+            method, url, headers=headers, data=body, timeout=within, allow_redirects=False
+        ) as response:
+            return Answer(response.status, response.headers, await _read(response))
+
+    def _left(self, begun: float) -> aiohttp.ClientTimeout:
+        gone = asyncio.get_running_loop().time() - begun
+        return aiohttp.ClientTimeout(
+            total=self._timeout - gone,
+            connect=max(self._timeout * _CONNECT_SHARE - gone, _SHORTEST),
+            # Otherwise aiohttp rounds up to whole seconds.
+            ceil_threshold=self._timeout,
+        )
+
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._limit, keepalive_timeout=_IDLE_SECONDS),
-                timeout=self._timeout,
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS),
                 headers={**self._headers, "Accept-Encoding": "identity"},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 # What we did not ask for is not unpacked: a few bytes cannot become gigabytes.

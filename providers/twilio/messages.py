@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from django.conf import settings
 
@@ -142,15 +142,19 @@ def _messages(account_sid: str) -> str:
 
 def _form(outgoing: Outgoing) -> bytes:
     """The fields in the SDK's order. Never a Body: with one, Twilio would not send the template (error 63016)."""
-    fields = {"To": f"whatsapp:{outgoing.to}", "StatusCallback": outgoing.callback_url}
+    fields = {"To": quote_plus(f"whatsapp:{outgoing.to}"), "StatusCallback": quote_plus(outgoing.callback_url)}
     if outgoing.variables:
-        fields["ContentVariables"] = json.dumps(dict(outgoing.variables))
+        fields["ContentVariables"] = quote_plus(json.dumps(dict(outgoing.variables)))
     if _SERVICE_SID.fullmatch(outgoing.sender):
         fields["MessagingServiceSid"] = outgoing.sender
     else:
-        fields["From"] = f"whatsapp:{outgoing.sender}"
-    fields["ContentSid"] = outgoing.content_sid
-    return urlencode(fields).encode()
+        fields["From"] = _quoted_once(f"whatsapp:{outgoing.sender}")
+    fields["ContentSid"] = _quoted_once(outgoing.content_sid)
+    # Not urlencode(), which quotes the names as well: a fifth of all time in here.
+    return "&".join([f"{name}={value}" for name, value in fields.items()]).encode()
+
+
+_quoted_once = lru_cache(maxsize=1024)(quote_plus)
 
 
 def _accepted(answer: Answer) -> Outcome:

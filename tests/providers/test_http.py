@@ -100,6 +100,23 @@ def test_connections_are_kept_up_to_the_limit():
     assert canned.connections == 2
 
 
+def test_calls_that_wait_for_a_connection_are_served_in_turn():
+    async def in_turn(url):
+        pool = Pool(url, limit=1, timeout=5, headers={})
+
+        async def twice(name):
+            for _ in range(2):
+                await pool.request("GET", name, headers={})
+
+        await asyncio.gather(*(twice(f"/{number}") for number in range(4)))
+        await pool.close()
+
+    with Canned(http(200), keep=True).open() as canned:
+        asyncio.run(in_turn(canned.url))
+
+    assert [asked.target for asked in canned.asked] == ["/0", "/1", "/2", "/3"] * 2
+
+
 def test_a_closed_pool_can_be_used_again_and_an_unused_one_closed():
     async def twice(url):
         pool = Pool(url, limit=1, timeout=2, headers={})
