@@ -89,7 +89,8 @@ def _memberships(request: HttpRequest) -> list[Any]:
     if not request.user.is_authenticated:
         return []
     own: Any = request.user
-    return list(own.memberships.select_related("account").order_by("account__name"))
+    mine = own.memberships.select_related("account").exclude(account__status="closed")
+    return list(mine.order_by("account__name"))
 
 
 def _navigation(path: str) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -110,7 +111,7 @@ class Page(View):
     """
 
     needs: ClassVar[Mapping[str, str | None]] = {"GET": "view"}
-    http_method_names = ["get", "head", "post"]  # noqa: RUF012 (Django declares it on the instance)
+    http_method_names = ["get", "head", "post"]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:

@@ -2,7 +2,7 @@
 
 from django.contrib.auth import get_user_model
 from django.http import HttpResponse
-from django.template import engines
+from django.template import engines, loader
 from django.urls import path
 
 from campaigns_project import refusals, urls
@@ -67,6 +67,12 @@ class Refusing(Page):
         raise REFUSALS[status]
 
 
+def login(request, state):
+    """The sign-in page as the view shows it after a wrong pair or too many tries."""
+    context = {"email": "dana@example.test", "next": "/kit", state: 30}
+    return HttpResponse(loader.get_template("accounts/login.html").render(context, request))
+
+
 class Live(Page):
     def get(self, request):
         seen["live"].append(request.headers.get("If-None-Match"))
@@ -108,6 +114,7 @@ urlpatterns = [
     path("sample/listed", Listed.as_view()),
     path("sample/guarded", Guarded.as_view()),
     path("sample/refusing/<status>", Refusing.as_view()),
+    path("sample/login/<state>", login),
     path("sample/live", Live.as_view()),
     path("sample/preview", Preview.as_view()),
     path("sample/save", Save.as_view()),
