@@ -4,3 +4,12 @@ from django.apps import AppConfig
 class CampaignsConfig(AppConfig):
     name = "campaigns"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from campaigns import approval, conversations, importing, sending  # noqa: F401 (registers the import)
+        from dispatch import inbox, lane
+
+        lane.register(sending.LANE, sending.whatsapp_lane)
+        lane.register(approval.LANE, approval.template_lane)
+        inbox.handles("twilio", "status", conversations.apply_statuses)
+        inbox.handles("twilio", "inbound", conversations.receive_all)

@@ -1,7 +1,7 @@
 """Consent and suppression for every channel: asked when planning and again right before each call.
 
-The ledger (`ConsentEntry`) says who allowed or withdrew what, when and by which proof. A suppression is its short answer
-for one address: while it stands nothing is sent there. It keeps a keyed hash only, so it outlives erasure.
+The ledger (`ConsentEntry`) says who allowed or withdrew what, when and by which proof. A suppression is its short
+answer for one address: while it stands nothing is sent there. It keeps a keyed hash only, so it outlives erasure.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def address_hash(account_id: int, channel: str, address: str) -> str:
-    """How the ledger knows an address: phones (E.164) and e-mail addresses hash alike on every channel that uses them."""
+    """How the ledger knows an address: a phone (E.164) or e-mail address hashes alike on every channel."""
     return keyed_hash("address", str(account_id), address.strip().lower() if channel == Channel.EMAIL else address)
 
 

@@ -80,15 +80,11 @@ class Broadcast(Lifecycle, Owned):
     def __str__(self) -> str:
         return f"{self.campaign} #{self.pk}"
 
-    @transition(
-        [BroadcastStatus.DRAFT], BroadcastStatus.SCHEDULED, sets=["scheduled_at"], asks=Permission.SEND
-    )
+    @transition([BroadcastStatus.DRAFT], BroadcastStatus.SCHEDULED, sets=["scheduled_at"], asks=Permission.SEND)
     def schedule(self) -> None:
         """Starts by itself at `scheduled_at`."""
 
-    @transition(
-        [BroadcastStatus.SCHEDULED], BroadcastStatus.DRAFT, sets=["scheduled_at"], asks=Permission.SEND
-    )
+    @transition([BroadcastStatus.SCHEDULED], BroadcastStatus.DRAFT, sets=["scheduled_at"], asks=Permission.SEND)
     def unschedule(self) -> None:
         """Back to the drawing board."""
 

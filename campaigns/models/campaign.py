@@ -59,18 +59,14 @@ class CampaignQuerySet(LifecycleQuerySet["Campaign"], AccountQuerySet["Campaign"
 
     def versions_of(self, campaign: Campaign) -> CampaignQuerySet:
         """Every version of the campaign's name and language, oldest first."""
-        return self.filter(
-            account=campaign.account_id, name=campaign.name, language=campaign.language
-        ).order_by("id")
+        return self.filter(account=campaign.account_id, name=campaign.name, language=campaign.language).order_by("id")
 
 
 @guarded(born=[CampaignStatus.UNSUBMITTED])
 class Campaign(Lifecycle, Owned):
     """One version of a WhatsApp template. A new version is a new row; the old head points to it."""
 
-    next_campaign = owned(
-        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="previous_versions"
-    )
+    next_campaign = owned("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="previous_versions")
     name = models.CharField(max_length=200)
     body = models.TextField(blank=True)
     language = models.CharField(max_length=20, default="en")
@@ -81,9 +77,7 @@ class Campaign(Lifecycle, Owned):
     content_type = models.CharField(max_length=60)
     content_context = models.JSONField(default=dict)
     campaign_type = models.CharField(max_length=20, choices=CampaignType)
-    author_type = models.CharField(
-        max_length=20, choices=CampaignAuthorType, default=CampaignAuthorType.MERCHANT
-    )
+    author_type = models.CharField(max_length=20, choices=CampaignAuthorType, default=CampaignAuthorType.MERCHANT)
     channel = models.CharField(max_length=20, default="twilio")
     variable_defaults = models.JSONField(default=dict, blank=True)
     # Null: may not send.
@@ -134,9 +128,7 @@ class Campaign(Lifecycle, Owned):
     def receive(self) -> None:
         """Twilio has the content and the request for approval."""
 
-    @transition(
-        [CampaignStatus.UNSUBMITTED, CampaignStatus.RECEIVED], CampaignStatus.PENDING, sets=["polled_at"]
-    )
+    @transition([CampaignStatus.UNSUBMITTED, CampaignStatus.RECEIVED], CampaignStatus.PENDING, sets=["polled_at"])
     def review(self) -> None:
         """WhatsApp is looking at it."""
 
@@ -214,7 +206,5 @@ class SubmissionAttempt(Attempt):
         ]
         indexes = [
             models.Index(fields=["owner"], condition=models.Q(state="calling"), name="submission_calling"),
-            models.Index(
-                fields=["called_at"], condition=models.Q(state="unknown"), name="submission_unknown"
-            ),
+            models.Index(fields=["called_at"], condition=models.Q(state="unknown"), name="submission_unknown"),
         ]

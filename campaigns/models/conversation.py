@@ -59,9 +59,7 @@ class Message(Owned):
                 name="message_provider_id_once",
             ),
         ]
-        indexes = [
-            models.Index(fields=["account", "conversation_user", "-id"], name="message_of_conversation")
-        ]
+        indexes = [models.Index(fields=["account", "conversation_user", "-id"], name="message_of_conversation")]
 
     def __str__(self) -> str:
         return self.body[:60]

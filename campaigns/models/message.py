@@ -85,9 +85,7 @@ class CampaignLeadMessage(Lifecycle, Owned):
             SameAccount("broadcast", name="lead_message_broadcast"),
             SameAccount("conversation_user", name="lead_message_user"),
             SameAccount("message", name="lead_message_message"),
-            models.UniqueConstraint(
-                fields=["account", "broadcast", "conversation_user"], name="one_message_a_person"
-            ),
+            models.UniqueConstraint(fields=["account", "broadcast", "conversation_user"], name="one_message_a_person"),
             models.CheckConstraint(
                 name="a_skipped_message_has_a_reason",
                 condition=models.Q(status="skipped") ^ models.Q(skip_reason=""),
@@ -175,12 +173,8 @@ class MessageAttempt(Attempt):
         indexes = [
             models.Index(fields=["row", "id"], name="message_attempt_of_row"),
             models.Index(fields=["sender", "address", "called_at"], name="message_attempt_pair"),
-            models.Index(
-                fields=["owner"], condition=models.Q(state="calling"), name="message_attempt_calling"
-            ),
-            models.Index(
-                fields=["called_at"], condition=models.Q(state="unknown"), name="message_attempt_unknown"
-            ),
+            models.Index(fields=["owner"], condition=models.Q(state="calling"), name="message_attempt_calling"),
+            models.Index(fields=["called_at"], condition=models.Q(state="unknown"), name="message_attempt_unknown"),
         ]
 
 
