@@ -1,23 +1,12 @@
 import os
 import shutil
 import signal
-import tempfile
 import time
-from pathlib import Path
 
 import psycopg
 import pytest
 
 from launch.postgres import Server
-
-
-@pytest.fixture
-def folder():
-    """Reachable for the unprivileged account, which pytest's own temporary folders are not."""
-    path = Path(tempfile.mkdtemp())
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.fixture
