@@ -8,7 +8,8 @@ from django.contrib.auth import authenticate
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from accounts.models import AccountStatus, Membership, User
+from accounts.middleware import memberships_of
+from accounts.models import User
 from accounts.tokens import bearer_of, pair
 from campaigns_project.api import OpenDoor, StrictSerializer, TextField, route, routes
 from campaigns_project.api.limits import spend_sign_in
@@ -64,7 +65,7 @@ class Tokens(OpenDoor):
         Tries are limited per address and e-mail. A person of several accounts gets the oldest.
         """
         user = sign_in(request, self.data["email"], self.data["password"])
-        membership = _first_membership(user)
+        membership = memberships_of(user).first()
         if membership is None:
             raise Forbidden
         return Response(pair(membership))
@@ -77,11 +78,6 @@ class Refresh(OpenDoor):
     def post(self, request: Request) -> Response:  # noqa: ARG002 (DRF's signature)
         """Get new tokens for a refresh token."""
         return Response(pair(bearer_of(self.data["refresh_token"], "refresh")))
-
-
-def _first_membership(user: User) -> Membership | None:
-    mine = user.memberships.select_related("account", "user").exclude(account__status=AccountStatus.CLOSED)
-    return mine.order_by("id").first()
 
 
 urlpatterns = routes(

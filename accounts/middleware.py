@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from accounts.models import AccountStatus, Membership
+from accounts.models import AccountStatus, Membership, User
 from accounts.tokens import work_as
 from campaigns_project.api.errors import speaks_json
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 Next = Callable[[HttpRequest], HttpResponse]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -55,9 +59,15 @@ def _has_session(request: HttpRequest) -> bool:
     return settings.SESSION_COOKIE_NAME in request.COOKIES and not speaks_json(request)
 
 
+def memberships_of(user: User) -> QuerySet[Membership]:
+    """A person's memberships of accounts that are not closed, oldest first."""
+    mine = user.memberships.select_related("account", "user").exclude(account__status=AccountStatus.CLOSED)
+    return mine.order_by("id")
+
+
 def _membership(request: HttpRequest) -> Membership | None:
     if not request.user.is_authenticated:
         return None
-    mine = request.user.memberships.select_related("account", "user").exclude(account__status=AccountStatus.CLOSED)
+    mine = memberships_of(request.user)
     chosen = request.session.get(CHOSEN_ACCOUNT)
-    return (chosen and mine.filter(account=chosen).first()) or mine.order_by("id").first()
+    return (chosen and mine.filter(account=chosen).first()) or mine.first()

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import environ
+import structlog
 from cryptography.fernet import Fernet
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -165,8 +166,8 @@ SPECTACULAR_SETTINGS = {
 
 ACCESS_TOKEN_LIFETIME = timedelta(hours=1)
 REFRESH_TOKEN_LIFETIME = timedelta(days=14)
-TOKEN_ISSUER = "campaigns"
-TOKEN_AUDIENCE = "campaigns-api"
+TOKEN_ISSUER = "campaigns"  # noqa: S105 (a name, no secret)
+TOKEN_AUDIENCE = "campaigns-api"  # noqa: S105 (a name, no secret)
 # Requests a minute: per signed-in caller, and per address for signing in.
 RATE_LIMIT_PER_MINUTE = env.int("RATE_LIMIT_PER_MINUTE", default=6000)
 SIGN_IN_TRIES_PER_MINUTE = env.int("SIGN_IN_TRIES_PER_MINUTE", default=20)
@@ -199,6 +200,8 @@ TWILIO_CONTENT_URL = env.str("TWILIO_CONTENT_URL", default=SANDBOX_URL).rstrip("
 TWILIO_TIMEOUT_SECONDS = env.float("TWILIO_TIMEOUT_SECONDS", default=10)
 TWILIO_SLOWEST_SECONDS = env.float("TWILIO_SLOWEST_SECONDS", default=60)
 TWILIO_QUIET_SECONDS = env.float("TWILIO_QUIET_SECONDS", default=900)
+# How often WhatsApp is asked about a template in review; decided ones are asked about 15 times less often.
+TEMPLATE_POLL_SECONDS = env.float("TEMPLATE_POLL_SECONDS", default=2 if TWILIO_CONTENT_URL == SANDBOX_URL else 30)
 TWILIO_CONNECTIONS = env.int("TWILIO_CONNECTIONS", default=100)
 # What one message is estimated to cost, in minor units of the account's currency.
 MESSAGE_PRICE_MINOR = {"marketing": 7, "service": 2}
@@ -213,3 +216,14 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
 }
+# Tracebacks without the values of variables: a token or an address must not reach a log.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.format_exc_info,
+        structlog.processors.KeyValueRenderer(key_order=["event", "request_id"], drop_missing=True),
+    ],
+    wrapper_class=structlog.stdlib.BoundLogger,
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
 from accounts import api as accounts_api
+from accounts import pages as accounts_pages
 from campaigns_project import kit, pages, service
 from campaigns_project.api import documents, jobs
 
@@ -12,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *documents.urlpatterns,
     *accounts_api.urlpatterns,
     *jobs.urlpatterns,
+    *accounts_pages.urlpatterns,
     path("admin/", admin.site.urls),
     path("kit", kit.Kit.as_view(), name="kit"),
     path("kit/confirm", kit.KitConfirm.as_view(), name="kit-confirm"),

@@ -41,6 +41,8 @@ class Door(APIView):
     bodies: ClassVar[Mapping[str, type[StrictSerializer]]] = {}
     answers: ClassVar[Mapping[str, Answers]] = {}
     max_body: ClassVar[int] = MIB
+    # Whether its objects are edited: OpenAPI then shows If-Match.
+    editable: ClassVar[bool] = False
 
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     content_negotiation_class = StrictNegotiation

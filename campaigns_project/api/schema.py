@@ -75,7 +75,7 @@ class Schema(AutoSchema):
             found.append(_header("X-Account", "Platform roles: the uuid of the account to work in.", None))
             if self.method == "POST":
                 found.append(_header("Idempotency-Key", "The first answer is kept for 24 hours.", r"^[!-~]{1,255}$"))
-            if getattr(self.door, "editable", False):
+            if self.door.editable:
                 found.append(_header("If-Match", "The ETag you read: refuse a lost update.", None))
         return found
 
@@ -92,7 +92,7 @@ class Schema(AutoSchema):
         found = [400, 404, 429, 503] + ([401, 403] if self._signed_in() else [])
         if self.method in _WITH_BODY:
             found += [409, 413, 415, 422]
-        return sorted([*found, *([412] if getattr(self.door, "editable", False) else [])])
+        return sorted([*found, *([412] if self.door.editable else [])])
 
     def _doc(self) -> str:
         handler = getattr(self.door, self.method.lower(), None)
