@@ -1,6 +1,4 @@
-"""What every test has: a database of its worker's own, and the browser that bin/test found."""
-
-import os
+"""What every test has: a database of its worker's own."""
 
 import pytest
 from django.core.management import call_command
@@ -25,8 +23,5 @@ def django_db_setup(django_test_environment, django_db_blocker, request):
         yield
         connection.close()
 
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args):
     found = {"executable_path": path} if (path := os.environ.get("CHROMIUM")) else {}
     return browser_type_launch_args | found | {"args": ["--no-sandbox"] if os.geteuid() == 0 else []}

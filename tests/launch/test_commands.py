@@ -2,6 +2,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,15 +34,12 @@ def test_generated_migrations_have_no_budget():
     assert list(budgets.breaches({"app/fine.py": FINE, "app/migrations/0001_a.py": "x = 1\n" * 400})) == []
 
 
-@pytest.mark.parametrize("kept, drift", [("a: 1\n", False), ("a: 2\n", True), (None, True)])
-def test_a_schema_that_drifted_is_shown(tmp_path, monkeypatch, kept, drift):
-    monkeypatch.chdir(tmp_path)
-    checks.SCHEMA.parent.mkdir()
-    if kept:
-        checks.SCHEMA.write_text(kept)
-    (tmp_path / "made.yaml").write_text("a: 1\n")
-
-    assert ("+a: 1" in checks._drift(tmp_path / "made.yaml")) is drift
+@pytest.mark.parametrize("code, said", [("print('fine')", "ok   some"), ("exit('the reason')", "the reason")])
+def test_a_check_speaks_only_when_it_fails(capsys, code, said):
+    assert checks.passes("some", [sys.executable, "-c", code]) is (said != "the reason")
+    told = capsys.readouterr().out
+    assert said in told
+    assert "fine" not in told
 
 
 def test_a_port_is_kept_until_somebody_else_has_it(tmp_path):
