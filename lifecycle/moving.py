@@ -90,7 +90,9 @@ def _update(
     query.add_update_values({"status": edge.target, "status_at": Now(), **fields})
     # As QuerySet.update() does: what was annotated has no place in the subquery of an UPDATE.
     query.annotations = {}
+    joined = query.count_active_tables() > 1
     statement, params = query.get_compiler(using=queryset.db).as_sql()
-    table = queryset.model._meta.db_table
-    # With joins Django selects rows in a subquery; the state must be asked of the row itself, once locked.
-    return f'{statement} AND "{table}"."status" = ANY(%s)', [*params, list(sources)]
+    if not joined:
+        return statement, list(params)
+    # Django selects the rows in a subquery; the state must be asked of the row itself, once it is locked.
+    return f'{statement} AND "{queryset.model._meta.db_table}"."status" = ANY(%s)', [*params, list(sources)]

@@ -4,6 +4,7 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.db.models.functions.text
 import django_fsm
+import lifecycle.history
 import lifecycle.transition
 import pgtrigger.compiler
 import pgtrigger.migrations
@@ -47,7 +48,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='AccountMove',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('pk', models.CompositePrimaryKey('row_id', 'id', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('id', lifecycle.history.Numbered()),
                 ('account_id', models.BigIntegerField()),
                 ('row_id', models.BigIntegerField()),
                 ('verb', models.CharField(max_length=60)),
@@ -119,10 +121,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='account',
             trigger=pgtrigger.compiler.Trigger(name='legal_birth', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (NEW."status" IS NULL OR NEW."status" NOT IN (\'active\'))', execute='lifecycle_refuse()', func='RETURN NULL;', hash='2155776ef2a4fdb6762411b044f73874761b383c', operation='INSERT', pgid='pgtrigger_legal_birth_1b236', table='accounts_account', when='AFTER')),
-        ),
-        migrations.AddIndex(
-            model_name='accountmove',
-            index=models.Index(fields=['row_id', 'id'], name='accounts_account_move_row'),
         ),
         migrations.AddField(
             model_name='approval',

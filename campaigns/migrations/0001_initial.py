@@ -4,6 +4,7 @@ import accounts.scoping
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django_fsm
+import lifecycle.history
 import lifecycle.transition
 import pgtrigger.compiler
 import pgtrigger.migrations
@@ -24,7 +25,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='BroadcastMove',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('pk', models.CompositePrimaryKey('row_id', 'id', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('id', lifecycle.history.Numbered()),
                 ('account_id', models.BigIntegerField()),
                 ('row_id', models.BigIntegerField()),
                 ('verb', models.CharField(max_length=60)),
@@ -37,7 +39,6 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'broadcast move',
                 'db_table': 'campaigns_broadcast_move',
-                'indexes': [models.Index(fields=['row_id', 'id'], name='campaigns_broadcast_move_row')],
             },
         ),
         migrations.CreateModel(
@@ -132,7 +133,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='CampaignLeadMessageMove',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('pk', models.CompositePrimaryKey('row_id', 'id', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('id', lifecycle.history.Numbered()),
                 ('account_id', models.BigIntegerField()),
                 ('row_id', models.BigIntegerField()),
                 ('verb', models.CharField(max_length=60)),
@@ -145,13 +147,13 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'campaign lead message move',
                 'db_table': 'campaigns_campaignleadmessage_move',
-                'indexes': [models.Index(fields=['row_id', 'id'], name='campaigns_campaignleadme_row')],
             },
         ),
         migrations.CreateModel(
             name='CampaignMove',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('pk', models.CompositePrimaryKey('row_id', 'id', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('id', lifecycle.history.Numbered()),
                 ('account_id', models.BigIntegerField()),
                 ('row_id', models.BigIntegerField()),
                 ('verb', models.CharField(max_length=60)),
@@ -164,7 +166,6 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'campaign move',
                 'db_table': 'campaigns_move',
-                'indexes': [models.Index(fields=['row_id', 'id'], name='campaigns_move_row')],
             },
         ),
         migrations.CreateModel(
