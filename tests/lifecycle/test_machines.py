@@ -85,3 +85,14 @@ def test_history_is_read_as_a_sentence():
     move = Account.machine.moves(row_id=7, verb="suspend", source="active", target="suspended")
 
     assert str(move) == "7: active → suspended (suspend)"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("model", DRAWN)
+def test_history_has_one_index_by_row_and_number(model):
+    table = model.machine.moves._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexdef FROM pg_indexes WHERE tablename = %s", [table])
+        indexes = [definition.partition("USING ")[2] for (definition,) in cursor.fetchall()]
+
+    assert indexes == ["btree (row_id, id)"]
