@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
-from campaigns import content, variables
+from campaigns import content, media, variables
 from campaigns.library import DEFAULT_CAMPAIGNS, DEFAULT_COMMERCE_CAMPAIGNS
 from campaigns.models import (
     Broadcast,
     Campaign,
     CampaignAuthorType,
-    CampaignLead,
     CampaignStatus,
     CampaignType,
 )
@@ -22,7 +22,9 @@ from campaigns.values import check_values
 from campaigns_project.refusals import Conflict, Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
+
+    from django.core.files.uploadedfile import UploadedFile
 
     from accounts.models import Account
     from lifecycle.transition import Actor
@@ -48,13 +50,32 @@ class BroadcastOpen(Conflict):
     message = "A broadcast of this template is scheduled, sending or paused."
 
 
-# Leads of a replaced version move to its successor, but for people it already has.
+# Versions that may still send, and the newest approved one of those that came after each.
+REPLACED = """
+WITH RECURSIVE later AS (
+    SELECT id AS old, next_campaign_id AS heir FROM campaigns
+    WHERE next_campaign_id IS NOT NULL AND status <> 'archived'
+    UNION ALL
+    SELECT later.old, version.next_campaign_id FROM later JOIN campaigns version ON version.id = later.heir
+    WHERE version.next_campaign_id IS NOT NULL
+)
+SELECT old, max(heir) FROM later JOIN campaigns version ON version.id = heir AND version.status = 'approved'
+GROUP BY old
+"""
+
+# Leads of replaced versions move to the heir, but for people it already has; of two leads of one person, the newer.
 MOVE_LEADS = """
-UPDATE campaigns_campaignlead lead SET campaign_id = old.next_campaign_id
-FROM campaigns old
-WHERE old.id = ANY(%s) AND lead.campaign_id = old.id AND lead.active AND NOT EXISTS (
-    SELECT FROM campaigns_campaignlead other
-    WHERE other.campaign_id = old.next_campaign_id AND other.conversation_user_id = lead.conversation_user_id)
+UPDATE campaigns_campaignlead lead SET campaign_id = moving.heir
+FROM (
+    SELECT DISTINCT ON (given.heir, old.conversation_user_id) old.id, given.heir
+    FROM unnest(%s::bigint[], %s::bigint[]) AS given(old, heir)
+    JOIN campaigns_campaignlead old ON old.campaign_id = given.old AND old.active
+    WHERE NOT EXISTS (
+        SELECT FROM campaigns_campaignlead other
+        WHERE other.campaign_id = given.heir AND other.conversation_user_id = old.conversation_user_id)
+    ORDER BY given.heir, old.conversation_user_id, old.id DESC
+) moving
+WHERE lead.id = moving.id
 """
 
 # What a new version takes over unless it is given anew.
@@ -72,12 +93,12 @@ def create(
     language: str = "en",
     numbered: Mapping[str, str] | None = None,
     variable_defaults: Mapping[str, Any] | None = None,
-    trusted: Collection[str] = (),
+    upload: UploadedFile[bytes] | None = None,
 ) -> Campaign:
     """A first version, unsubmitted. Raises Invalid, or NameTaken when the name and language have a living head.
 
-    `content_context` may name its variables or number them with `numbered` as the map; `trusted` are addresses of our
-    own uploads.
+    `content_context` may name its variables or number them with `numbered` as the map; `upload` is kept and becomes
+    the content's `media`.
     """
     campaign = Campaign(
         account=account,
@@ -86,12 +107,13 @@ def create(
         campaign_type=_campaign_type(campaign_type),
         created_by_id=by.pk if by else None,
     )
-    _write(campaign, content_type, content_context, numbered, variable_defaults, trusted)
-    try:
-        with transaction.atomic():
-            campaign.save(force_insert=True)
-    except IntegrityError as error:
-        raise _taken(error) from None
+    with _with_media(campaign, content_context, upload) as (context, trusted):
+        _write(campaign, content_type, context, numbered, variable_defaults, trusted)
+        try:
+            with transaction.atomic():
+                campaign.save(force_insert=True)
+        except IntegrityError as error:
+            raise _taken(error) from None
     return campaign
 
 
@@ -101,12 +123,13 @@ def new_version(
     by: Actor | None,
     content_context: Mapping[str, Any] | None = None,
     numbered: Mapping[str, str] | None = None,
-    trusted: Collection[str] = (),
+    upload: UploadedFile[bytes] | None = None,
     **changes: Any,
 ) -> Campaign:
     """The next version of a head, unsubmitted; the old one points to it and goes on sending until it is replaced.
 
-    `changes`: content_type, campaign_type, variable_defaults. Raises NotTheNewestVersion for any but the head.
+    `changes`: content_type, campaign_type, variable_defaults. A built-in template stays a service template, whoever
+    rewords it. Raises Invalid, and NotTheNewestVersion for any but the head.
     """
     with transaction.atomic():
         head = Campaign.objects.select_for_update().get(pk=campaign.pk)
@@ -120,16 +143,22 @@ def new_version(
             campaign_type=_campaign_type(given["campaign_type"]),
             author_type=CampaignAuthorType.MERCHANT if by else head.author_type,
             created_by_id=by.pk if by else None,
+            media_file=head.media_file,
         )
+        if successor.campaign_type != head.campaign_type and _is_built_in(head):
+            raise Invalid(details={"campaign_type": ["A built-in template stays a service template."]})
         if content_context is None:
             content_context, numbered = head.content_context, head.variables
         defaults = given["variable_defaults"]
         keys = set(head.variables.values()) | custom_keys(head)
-        _write(successor, given["content_type"], content_context, numbered, defaults, trusted, keys)
-        # The name is free for the successor once the head points on; the reference is checked at the commit.
-        successor.pk = _next_id()
-        Campaign.objects.filter(pk=head.pk).update(next_campaign_id=successor.pk)
-        successor.save(force_insert=True)
+        with _with_media(successor, content_context, upload) as (context, trusted):
+            # What the head shows was checked when it was written.
+            known = {*trusted, *head.content_context.get("media", [])}
+            _write(successor, given["content_type"], context, numbered, defaults, known, keys)
+            # The name is free for the successor once the head points on; the reference is checked at the commit.
+            successor.pk = successor.pk or _next_id()
+            Campaign.objects.filter(pk=head.pk).update(next_campaign_id=successor.pk)
+            successor.save(force_insert=True)
     campaign.next_campaign = successor
     return successor
 
@@ -164,12 +193,13 @@ def create_default_templates(account: Account, names: Collection[str] | None = N
     return [_default(account, definition) for definition in wanted]
 
 
-def enable(campaign: Campaign, *, by: Actor | None) -> Campaign:
+def enable(campaign: Campaign, *, by: Actor | None) -> Campaign:  # noqa: ARG001 (verbs say who asks)
     """Let an approved version send. Raises TemplateNotApproved."""
     approved = Campaign.objects.filter(pk=campaign.pk, status=CampaignStatus.APPROVED)
-    if not approved.update(enabled_at=Now(), updated_at=Now()):
-        raise TemplateNotApproved(details={"status": campaign.status, "by": by.pk if by else None})
+    moved = approved.update(enabled_at=Now(), updated_at=Now())
     campaign.refresh_from_db()
+    if not moved:
+        raise TemplateNotApproved(details={"status": campaign.status})
     return campaign
 
 
@@ -192,24 +222,45 @@ def archive(campaign: Campaign, *, by: Actor | None, reason: str = "") -> Campai
 
 
 def succeed() -> int:
-    """Archive versions whose successor is approved and that nothing is sending any more; returns how many.
+    """Archive versions that an approved later one replaces and nothing is sending any more; returns how many.
 
-    Their active leads move to the successor.
+    Their active leads move to the one that replaces them.
     """
-    in_use = Broadcast.objects.open().filter(campaign=OuterRef("pk"))
-    with transaction.atomic():
-        replaced = Campaign.objects.not_archived().filter(next_campaign__status=CampaignStatus.APPROVED)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(REPLACED)
+        heirs = dict(cursor.fetchall())
+        # A broadcast that starts locks its version: it is seen here, or finds the version archived.
+        locked = Campaign.objects.filter(pk__in=heirs).select_for_update().order_by("pk")
+        replaced = Campaign.objects.filter(pk__in=list(locked.values_list("pk", flat=True)))
+        in_use = Broadcast.objects.open().filter(campaign=OuterRef("pk"))
         ids = replaced.exclude(Exists(in_use)).transition(
             "archive", reason="replaced by its successor", enabled_at=None
         )
         if ids:
-            with connection.cursor() as cursor:
-                cursor.execute(MOVE_LEADS, [ids])
+            cursor.execute(MOVE_LEADS, [ids, [heirs[each] for each in ids]])
     return len(ids)
 
 
-def has_leads(campaign: Campaign) -> bool:
-    return CampaignLead.objects.of(campaign).active().exists()
+@contextlib.contextmanager
+def _with_media(
+    campaign: Campaign, given: Mapping[str, Any], upload: UploadedFile[bytes] | None
+) -> Iterator[tuple[Mapping[str, Any], Collection[str]]]:
+    """The content with the upload's address in it, and the addresses that need no check; gone if the body fails."""
+    if upload is None:
+        yield given, ()
+        return
+    campaign.pk = _next_id()
+    campaign.media_file = media.store(campaign.account, campaign.pk, upload)
+    address = media.address(campaign.media_file)
+    try:
+        yield {**given, "media": [address]}, (address,)
+    except Exception:
+        media.remove(campaign.media_file)
+        raise
+
+
+def _is_built_in(campaign: Campaign) -> bool:
+    return Campaign.objects.versions_of(campaign).filter(author_type=CampaignAuthorType.SYSTEM).exists()
 
 
 def _write(
@@ -235,8 +286,9 @@ def _write(
 
 
 def _default(account: Account, definition: Mapping[str, Any]) -> Campaign:
-    heads = Campaign.objects.for_account(account).filter(name=definition["name"], language=definition["language"])
-    head = heads.filter(next_campaign=None).exclude(status=CampaignStatus.ARCHIVED).first()
+    named = Campaign.objects.for_account(account).filter(name=definition["name"], language=definition["language"])
+    heads = named.filter(next_campaign=None).exclude(status=CampaignStatus.ARCHIVED)
+    head = heads.first()
     if head is not None:
         return head if head.author_type == CampaignAuthorType.MERCHANT else _refreshed(head, definition)
     campaign = Campaign(
@@ -254,12 +306,7 @@ def _default(account: Account, definition: Mapping[str, Any]) -> Campaign:
             campaign.save(force_insert=True)
     except IntegrityError:
         # Somebody else made it a moment ago.
-        return (
-            Campaign.objects.for_account(account)
-            .heads()
-            .not_archived()
-            .get(name=definition["name"], language=definition["language"])
-        )
+        return heads.get()
     return campaign
 
 

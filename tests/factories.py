@@ -17,7 +17,6 @@ from django.utils import timezone
 
 from accounts.models import Account, Approval, Connection, Membership, User
 from accounts.roles import Role
-from accounts.secrets import keyed_hash
 from campaigns.models import (
     Broadcast,
     Campaign,
@@ -27,6 +26,7 @@ from campaigns.models import (
     ConversationUser,
     SkipReason,
 )
+from crm.consent import phone_hash
 from crm.models import Customer
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class ConversationUserFactory(_Factory):
 
     account = factory.SubFactory(AccountFactory)
     phone = factory.Sequence(lambda n: f"+1666{n:07d}")
-    address_hash = factory.LazyAttribute(lambda person: keyed_hash("address", person.phone))
+    address_hash = factory.LazyAttribute(lambda person: phone_hash(person.account.pk, person.phone))
     name = factory.Sequence(lambda n: f"Lead {n}")
 
 
@@ -180,9 +180,7 @@ class CampaignLeadFactory(_Factory):
 
     account = factory.SubFactory(AccountFactory)
     campaign = factory.SubFactory(CampaignFactory, account=factory.SelfAttribute("..account"))
-    conversation_user = factory.SubFactory(
-        ConversationUserFactory, account=factory.SelfAttribute("..account")
-    )
+    conversation_user = factory.SubFactory(ConversationUserFactory, account=factory.SelfAttribute("..account"))
 
 
 class BroadcastFactory(_Factory):
@@ -192,9 +190,7 @@ class BroadcastFactory(_Factory):
         model = Broadcast
 
     account = factory.SubFactory(AccountFactory)
-    campaign = factory.SubFactory(
-        CampaignFactory, account=factory.SelfAttribute("..account"), status="approved"
-    )
+    campaign = factory.SubFactory(CampaignFactory, account=factory.SelfAttribute("..account"), status="approved")
 
 
 class CampaignLeadMessageFactory(_Factory):
