@@ -1,4 +1,4 @@
-"""Rate limits in fixed windows of a minute: per caller in this process, and per try to sign in over all of them."""
+"""Rate limits in windows of a minute: per caller in this process, and per try to sign in over all of them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection
+from django.db.models.functions import Now
 
+from campaigns_project.models import RateWindow
 from campaigns_project.refusals import TooManyRequests
 
 WINDOW = 60
@@ -82,13 +85,20 @@ def _spend_row(key: str, limit: int) -> Spent:
         cursor.execute(
             """
             INSERT INTO campaigns_project_ratewindow AS kept (key, starts_at, used)
-            VALUES (%s, date_trunc('minute', clock_timestamp()), 1)
+            VALUES (%s, clock_timestamp(), 1)
             ON CONFLICT (key) DO UPDATE SET
-                used = CASE WHEN kept.starts_at = excluded.starts_at THEN kept.used + 1 ELSE 1 END,
-                starts_at = excluded.starts_at
-            RETURNING used, 60 - extract(second FROM clock_timestamp())::int
+                used = CASE WHEN kept.starts_at > excluded.starts_at - interval '1 minute'
+                            THEN kept.used + 1 ELSE 1 END,
+                starts_at = CASE WHEN kept.starts_at > excluded.starts_at - interval '1 minute'
+                                 THEN kept.starts_at ELSE excluded.starts_at END
+            RETURNING used, ceil(60 - extract(epoch FROM clock_timestamp() - starts_at))::int
             """,
             [key],
         )
         used, reset = cursor.fetchone()
     return Spent(limit, used, max(1, reset))
+
+
+def purge() -> int:
+    """Forget tries to sign in that count no longer; returns how many."""
+    return RateWindow.objects.filter(starts_at__lt=Now() - timedelta(seconds=WINDOW)).delete()[0]

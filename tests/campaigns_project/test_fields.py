@@ -18,7 +18,7 @@ def read(field, value, base=api.StrictSerializer):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        (api.NameField(), "a‮b 👍🏿 <b>\"'{0}%s"),
+        (api.NameField(), "a\u202eb 👍🏿 <b>\"'{0}%s"),
         (api.NameField(), "=1+1"),
         (api.NameField(), "\ue000"),
         (api.NameField(), "x" * 200),
@@ -65,7 +65,7 @@ def test_a_value_of_another_kind_is_refused(field, value):
 @pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
-        (api.NameField(), "é", "é"),
+        (api.NameField(), "e\u0301", "\u00e9"),
         (api.MomentField(), "2026-01-24T18:30:00+02:00", dt.datetime(2026, 1, 24, 16, 30, tzinfo=UTC)),
         (api.DayField(), "1900-01-01", dt.date(1900, 1, 1)),
     ],
