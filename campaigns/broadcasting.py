@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Count
 from django.db.models.functions import Now
 
-from accounts.models import Connection
+from accounts import approvals
 from campaigns import authoring
 from campaigns.models import (
     Broadcast,
@@ -21,14 +21,12 @@ from campaigns.models import (
     Campaign,
     CampaignLead,
     CampaignLeadMessage,
-    CampaignStatus,
     MessageStatus,
     SkipReason,
 )
-from campaigns.previewing import values_sql
+from campaigns.planning import obstacles, planned, preflight
 from campaigns.sending import LANE
 from campaigns_project.refusals import Conflict
-from crm.consent import suppressed_sql
 from dispatch.crashpoints import crashpoint
 from lifecycle import leases
 from lifecycle.models import Lease
@@ -36,7 +34,7 @@ from lifecycle.models import Lease
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from accounts.models import Account
+    from accounts.models import Account, Approval, User
     from lifecycle.transition import Actor
 
 
@@ -46,17 +44,6 @@ class CampaignNotReady(Conflict):
     code = "campaign_not_ready"
     message = "The broadcast cannot start yet."
 
-
-PLANNED = """
-SELECT lead.id AS lead_id, person.id AS user_id, person.phone, person.address_hash,
-       {values} AS content_variables, {body} AS body,
-       CASE WHEN {missing} THEN 'missing_variable' WHEN {opted_out} THEN 'opted_out'
-            WHEN {already_sent} THEN 'already_sent' ELSE '' END AS skip_reason
-FROM campaigns_campaignlead lead
-JOIN campaigns_conversationuser person ON person.id = lead.conversation_user_id
-JOIN accounts_account merchant ON merchant.id = lead.account_id
-WHERE lead.campaign_id = %(campaign)s AND lead.account_id = %(account)s AND {chosen}
-"""
 
 BIRTH = """
 WITH planned AS MATERIALIZED ({planned}), born AS (
@@ -95,23 +82,20 @@ def draft(
     return broadcast
 
 
-def preflight(broadcast: Broadcast) -> dict[str, Any]:
-    """What a start would do now (spec: api › shapes): audience, skips by reason, missing variables, cost, can_start."""
-    campaign = broadcast.campaign
-    planned, names = _planned(broadcast)
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT skip_reason, count(*) FROM ({planned}) planned GROUP BY 1", names)  # noqa: S608
-        counts = dict(cursor.fetchall())
-    people = counts.pop("", 0)
-    price = settings.MESSAGE_PRICE_MINOR[campaign.campaign_type]
-    return {
-        "audience": people,
-        "skips": counts,
-        "missing_variables": _missing_variables(broadcast) if counts.get(SkipReason.MISSING_VARIABLE) else [],
-        "template_status": campaign.status,
-        "estimated_cost": {"amount": people * price, "currency": campaign.account.currency},
-        "can_start": not _obstacles(broadcast) and people > 0,
-    }
+def launch(broadcast: Broadcast, *, by: User, at: datetime | None = None) -> Approval | None:
+    """Start now, or at `at`, as a person asks for it; returns the open question when a second person must decide.
+
+    Raises as `start` and `schedule` do. Somebody must decide above APPROVAL_PEOPLE people or APPROVAL_MINOR cost; a
+    word in favour is good for as many people as it was given for.
+    """
+    asked = _to_be_approved(broadcast, by)
+    if asked is not None:
+        return asked
+    if at is None:
+        start(broadcast, by=by)
+    else:
+        schedule(broadcast, at, by=by)
+    return None
 
 
 def start(broadcast: Broadcast, *, by: Actor | None) -> Broadcast:
@@ -119,11 +103,11 @@ def start(broadcast: Broadcast, *, by: Actor | None) -> Broadcast:
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update().get(pk=broadcast.campaign_id)
         broadcast.campaign = campaign
-        obstacles = _obstacles(broadcast)
-        found = preflight(broadcast)
-        broadcast.start(by=by, started_at=Now(), preflight=found)
-        if obstacles:
-            raise CampaignNotReady(details=obstacles)
+        broadcast.refresh_from_db(fields=["status"])
+        missing = obstacles(broadcast)
+        if missing and broadcast.status in BroadcastStatus.STARTABLE:
+            raise CampaignNotReady(details=missing)
+        broadcast.start(by=by, started_at=Now(), preflight=preflight(broadcast))
         _bear(broadcast)
         crashpoint("start.before_commit")
     return broadcast
@@ -131,9 +115,9 @@ def start(broadcast: Broadcast, *, by: Actor | None) -> Broadcast:
 
 def schedule(broadcast: Broadcast, at: datetime, *, by: Actor | None) -> Broadcast:
     """Start by itself at `at`."""
-    obstacles = _obstacles(broadcast)
-    if obstacles:
-        raise CampaignNotReady(details=obstacles)
+    found = obstacles(broadcast)
+    if found:
+        raise CampaignNotReady(details=found)
     broadcast.schedule(by=by, scheduled_at=at)
     return broadcast
 
@@ -202,63 +186,25 @@ def make_leases(broadcast: Broadcast) -> int:
     )
 
 
+def _to_be_approved(broadcast: Broadcast, by: User) -> Approval | None:
+    found = preflight(broadcast)
+    people, cost = found["audience"], found["estimated_cost"]["amount"]
+    large = people > settings.APPROVAL_PEOPLE or cost > settings.APPROVAL_MINOR
+    if not (large and broadcast.account.require_approval and found["can_start"]):
+        return None
+    given = approvals.granted(broadcast.account, kind="broadcast", target_id=broadcast.pk)
+    if given is not None and given.summary["people"] >= people:
+        return None
+    summary = {"people": people, "cost": found["estimated_cost"], "name": broadcast.campaign.name}
+    return approvals.ask(broadcast.account, kind="broadcast", target_id=broadcast.pk, summary=summary, by=by)
+
+
 def _bear(broadcast: Broadcast) -> None:
-    planned, names = _planned(broadcast)
+    people, names = planned(broadcast)
     names |= {"broadcast": broadcast.pk, "name": "" if broadcast.test_send else broadcast.campaign.name}
     with connection.cursor() as cursor:
-        cursor.execute(BIRTH.format(planned=planned), names)
+        cursor.execute(BIRTH.format(planned=people), names)
     make_leases(broadcast)
-
-
-def _planned(broadcast: Broadcast) -> tuple[str, dict[str, Any]]:
-    """The SELECT of everybody this broadcast is for, with the reason why not."""
-    campaign = broadcast.campaign
-    values = values_sql(campaign, lead="lead", person="person", merchant="merchant", call=broadcast.values)
-    marketing = campaign.campaign_type == "marketing" and not broadcast.force and not broadcast.test_send
-    states = ", ".join(f"'{state}'" for state in (*MessageStatus.TAKEN, MessageStatus.QUEUED))
-    already = (
-        "EXISTS (SELECT FROM campaigns_campaignleadmessage other WHERE other.conversation_user_id = person.id "
-        f"AND other.account_id = lead.account_id AND other.campaign_name = %(name)s AND other.status IN ({states}))"
-    )
-    planned = PLANNED.format(
-        values=values.numbered,
-        body=values.body,
-        missing=values.missing,
-        opted_out=suppressed_sql("lead.account_id", "person.address_hash", "whatsapp"),
-        already_sent=already if marketing else "false",
-        chosen="lead.id = ANY(%(leads)s)" if broadcast.test_send else "lead.active",
-    )
-    names = {"campaign": campaign.pk, "account": campaign.account_id, "name": campaign.name, **values.params}
-    return planned, names | {"leads": broadcast.preflight.get("leads", [])}
-
-
-def _missing_variables(broadcast: Broadcast) -> list[str]:
-    """The names that at least one person lacks a value for."""
-    campaign = broadcast.campaign
-    values = values_sql(campaign, lead="lead", person="person", merchant="merchant", call=broadcast.values)
-    planned, names = _planned(broadcast)
-    tables = planned[planned.index("FROM campaigns_campaignlead lead") :]
-    wanted = ", ".join(f"bool_or({missing})" for missing in values.missing_by_name.values())
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {wanted} {tables}", names)
-        lacking = cursor.fetchone()
-    return [name for name, lacks in zip(values.missing_by_name, lacking, strict=True) if lacks]
-
-
-def _obstacles(broadcast: Broadcast) -> dict[str, Any]:
-    """What stands in the way of a start, by field, in sentences."""
-    campaign, account = broadcast.campaign, broadcast.account
-    found: dict[str, Any] = {}
-    if campaign.status != CampaignStatus.APPROVED:
-        found["template_status"] = [f"The template is {campaign.status}; only an approved one is sent."]
-    elif campaign.enabled_at is None:
-        found["enabled"] = ["The template is switched off."]
-    connections = Connection.objects.for_account(account).filter(provider="twilio")
-    if not connections.filter(refused_at=None).exists():
-        found["connection"] = ["There is no working WhatsApp connection."]
-    if account.status != "active":
-        found["account"] = [f"The account is {account.status}."]
-    return found
 
 
 def _start_by_clock(broadcast: Broadcast) -> None:
@@ -307,7 +253,7 @@ def test_send(campaign: Campaign, *, phone: str, values: dict[str, str], by: Act
         broadcast.save()
         found = preflight(broadcast)
         if not found["can_start"]:
-            raise CampaignNotReady(details=_obstacles(broadcast) or {"values": found["missing_variables"]})
+            raise CampaignNotReady(details=obstacles(broadcast) or {"values": found["missing_variables"]})
         start(broadcast, by=by)
     return broadcast
 
