@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from accounts.models import Account
     from campaigns.models import Campaign, CampaignLead, ConversationUser
 
-_TIDY = "btrim(regexp_replace({value}, '\\s+', ' ', 'g'), ' ')"
+# What Python's str.split() takes for white space, spelled out: PostgreSQL's own class depends on the locale.
+_SPACE = r"[\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+_CONTROL = r"[\u0001-\u001f\u007f-\u009f]"
+_TIDY = f"btrim(regexp_replace({{value}}, '{_SPACE}+', ' ', 'g'), ' ')"
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def values_sql(
 def _usable(source: str) -> str:
     """Tidied, or null when there is nothing in it or WhatsApp would refuse it."""
     tidy = _TIDY.format(value=source)
-    return f"CASE WHEN length({tidy}) <= {LONGEST_VALUE} AND {tidy} !~ '[[:cntrl:]]' THEN nullif({tidy}, '') END"
+    return f"CASE WHEN length({tidy}) <= {LONGEST_VALUE} AND {tidy} !~ '{_CONTROL}' THEN nullif({tidy}, '') END"
 
 
 def _body_sql(campaign: Campaign, by_name: Mapping[str, str], params: dict[str, Any]) -> str:
