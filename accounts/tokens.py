@@ -156,9 +156,6 @@ class TokenAuthentication(BaseAuthentication):
         work_as(request._request, membership, self._account(request, membership))  # noqa: SLF001 (DRF wraps it)
         return membership.user, token
 
-    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 (DRF's signature)
-        return 'Bearer realm="campaigns"'
-
     def _account(self, request: Request, membership: Membership) -> Account:
         asked = request.META.get("HTTP_X_ACCOUNT")
         if asked is None or asked == str(membership.account.uuid):

@@ -16,11 +16,11 @@ from rest_framework import serializers
 
 BIGGEST = 2**63 - 1
 # Line and paragraph separators break rows in logs and exports just as control characters do.
-_CONTROL = r"\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff"
+_CONTROL = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
 ONE_LINE = RegexValidator(rf"\A[^{_CONTROL}]*\Z", "Control characters are not allowed.")
 SOME_TEXT = RegexValidator(rf"\A[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*\Z", "This may not be blank.")
 STORABLE = RegexValidator(
-    r"\A[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ud800-\udfff]*\Z", "Control characters are not allowed."
+    r"\A[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*\Z", "Control characters are not allowed."
 )
 _PLAIN_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _PLAIN_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

@@ -49,10 +49,10 @@ class Schema(AutoSchema):
         return [getattr(self.door, "tag", None) or (parts[0] if parts else "service")]
 
     def get_summary(self) -> str | None:
-        return self._doc().split("\n")[0].rstrip(".") or None
+        return self._doc().partition("\n")[0].rstrip(".") or None
 
     def get_description(self) -> str:  # type: ignore[override]  # drf-spectacular's own signature
-        return self._doc()
+        return self._doc().partition("\n")[2].strip()
 
     def get_request_serializer(self) -> Any:
         return self.door.bodies.get(self.method)
@@ -67,7 +67,7 @@ class Schema(AutoSchema):
         return found
 
     def get_override_parameters(self) -> list[Any]:
-        found: list[Any] = [_header("X-Request-ID", "Yours, else one is made.", r"^[A-Za-z0-9._-]{1,64}$")]
+        found: list[Any] = [_header("X-Request-ID", "Yours when it is [A-Za-z0-9._-]{1,64}, else one is made.", None)]
         query = self.door.queries.get(self.method)
         if query is not None:
             found.append(query)
@@ -89,7 +89,7 @@ class Schema(AutoSchema):
         return bool(self.door.authentication_classes)
 
     def _refusals(self) -> list[int]:
-        found = [400, 404, 429, 503] + ([401, 403] if self._signed_in() else [])
+        found = [400, 401, 403, 404, 429, 503]
         if self.method in _WITH_BODY:
             found += [409, 413, 415, 422]
         return sorted([*found, *([412] if self.door.editable else [])])

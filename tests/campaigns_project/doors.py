@@ -3,6 +3,7 @@
 import time
 from typing import ClassVar
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, OperationalError, transaction
 from django.http import FileResponse
 from rest_framework import exceptions, serializers
@@ -104,6 +105,11 @@ class Bulk(Door):
 
 
 class Upload(FileDoor):
+    """Upload.
+
+    For the signed in.
+    """
+
     needs: ClassVar = {"POST": Permission.AUTHOR}
     bodies: ClassVar = {
         "POST": type("UploadInput", (FormSerializer,), {"n": IntegerField(), "file": serializers.FileField()})
@@ -115,6 +121,8 @@ class Upload(FileDoor):
 
 
 FAILURES = {
+    "clean": ValidationError({"phone": ["No phone."]}),
+    "said": ValidationError("Nothing fits."),
     "race": IntegrityError("duplicate key"),
     "away": OperationalError("server closed the connection"),
     "bug": ZeroDivisionError("secret detail"),
@@ -128,6 +136,7 @@ class Failing(Door):
 
     def post(self, request, how):
         """Write a row, then fail."""
+        assert self.may(Permission.AUTHOR)
         Customer.objects.create(account=self.account, first_name=how)
         if how == "slow":
             time.sleep(0.5)

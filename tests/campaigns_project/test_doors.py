@@ -205,6 +205,8 @@ def test_a_form_above_djangos_own_limit_is_too_large(api):
         ("bug", 500, "INTERNAL_SERVER_ERROR"),
         ("signed-out", 401, "UNAUTHORIZED"),
         ("drf", 400, "VALIDATION_ERROR"),
+        ("clean", 400, "VALIDATION_ERROR"),
+        ("said", 400, "VALIDATION_ERROR"),
     ],
 )
 def test_every_exception_becomes_the_one_body_and_tells_no_secret(api, how, status, code):

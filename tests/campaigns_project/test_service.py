@@ -6,6 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
+from drf_spectacular.generators import SchemaGenerator
 
 from campaigns_project import service
 from campaigns_project.api.documents import document
@@ -147,3 +148,18 @@ def test_the_docs_page_loads_nothing_from_outside(client):
 
     assert 'data-schema="/api/schema"' in page
     assert "//" not in page.replace("<!--", "")
+
+
+def test_a_door_shows_in_the_document_what_it_declares():
+    made = SchemaGenerator(urlconf="tests.campaigns_project.doors").get_schema(public=True)["paths"]
+    create, change, upload = made["/api/v1/try"]["post"], made["/api/v1/try/{id}"]["patch"], made["/api/v1/try/upload"]
+
+    def names(operation):
+        return {parameter["name"] for parameter in operation["parameters"]}
+
+    assert (min(create["responses"]), min(change["responses"])) == ("201", "204")
+    assert names(made["/api/v1/try"]["get"]) >= {"cursor", "first_name", "ids", "limit", "page", "X-Account"}
+    assert "Idempotency-Key" in names(create) - names(change)
+    assert "If-Match" in names(change) - names(create)
+    assert (upload["post"]["summary"], upload["post"]["description"]) == ("Upload", "For the signed in.")
+    assert list(upload["post"]["requestBody"]["content"]) == ["multipart/form-data"]
