@@ -7,14 +7,14 @@ version id.
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from accounts.models import Connection
@@ -42,11 +42,21 @@ log = structlog.get_logger(__name__)
 LANE = "template"
 CATEGORY = {CampaignType.SERVICE: "UTILITY", CampaignType.MARKETING: "MARKETING"}
 ASK_AT_ONCE = 50
+# Questions are asked between other housework, which they may not hold up for long.
+ASK_WITHIN_SECONDS = 1.0
+ANSWER_WITHIN_SECONDS = 3.0
 
 SCOPE = """
 campaigns scope
 JOIN accounts_account merchant ON merchant.id = scope.account_id
 JOIN accounts_connection link ON link.account_id = scope.account_id AND link.provider = 'twilio'
+"""
+
+# Refusals since this submission, so that a storm of them ends some day.
+PAYLOAD = """
+jsonb_build_object('connection', link.id, 'tries', (
+    SELECT count(*) FROM campaigns_submission_attempt tried
+    WHERE tried.row_id = m.id AND tried.state = 'rejected' AND tried.called_at >= m.submitted_at))
 """
 
 # The drawn way from each state to each word of WhatsApp's, one edge a step.
@@ -96,21 +106,31 @@ def friendly_name(campaign: Campaign) -> str:
 
 
 def poll() -> int:
-    """Ask WhatsApp about versions whose word is not final; returns how many moved."""
+    """Ask WhatsApp about versions whose word is not final; returns how many moved. The longest unasked come first."""
     fresh = settings.TEMPLATE_POLL_SECONDS
     waiting = Q(status__in=CampaignStatus.IN_REVIEW) & _not_asked_for(fresh)
     settled = Q(status__in=CampaignStatus.DECIDED) & _not_asked_for(fresh * 15)
     due = Campaign.objects.filter(waiting | settled).exclude(content_sid=None).select_related("account")
-    return sum(_ask(campaign) for campaign in due.order_by("polled_at")[:ASK_AT_ONCE])
+    began, moved = time.monotonic(), 0
+    for campaign in due.order_by(F("polled_at").asc(nulls_first=True), "pk")[:ASK_AT_ONCE]:
+        try:
+            moved += _ask(campaign)
+        except Unreachable as trouble:
+            log.warning("no word on a template", campaign=campaign.pk, trouble=str(trouble))
+            if trouble.refused is None:
+                break  # Nobody would be answered now.
+        if time.monotonic() - began > ASK_WITHIN_SECONDS:
+            break
+    return moved
 
 
 def take(campaign: Campaign, state: ApprovalState) -> bool:
-    """Walk the version to WhatsApp's word, one history row an edge; True if it moved. Else it is old news."""
-    way = WAYS.get(campaign.status, {}).get(state.status, ())
-    for verb in way:
-        Campaign.objects.filter(pk=campaign.pk).transition(verb, **_stamps(campaign, verb, state))
+    """Walk the version to WhatsApp's word, one history row an edge; True if it moved. Old news has no way."""
+    way = WAYS.get(campaign.status, {}).get(state.status.lower(), ())
+    this_row = Campaign.objects.filter(pk=campaign.pk)
+    moved = [this_row.transition(verb, **_stamps(campaign, verb, state)) for verb in way]
     campaign.refresh_from_db()
-    return bool(way)
+    return any(moved)
 
 
 def template_lane() -> Lane:
@@ -134,7 +154,7 @@ def template_lane() -> Lane:
         waits="",
         sender="link.external_id",
         address="m.id::text",
-        payload="jsonb_build_object('connection', link.id)",
+        payload=PAYLOAD,
         sender_rate="NULL",
         scope_rate="NULL",
         on_open="",
@@ -202,37 +222,55 @@ def _submit(campaign_id: int, connection_id: int) -> Outcome:
     )
     if not isinstance(created, Accepted):
         return created
-    asked = reviewer.request_approval(created.provider_id, campaign.template_name, CATEGORY[_kind(campaign)])
-    # The content exists: what became of the request is found out by its name, never by a second content.
-    return created if isinstance(asked, Accepted) else Unknown(f"content {created.provider_id}: {asked}")
+    asked = _ask_for_review(reviewer, campaign, created.provider_id)
+    if isinstance(asked, Accepted):
+        return created
+    gone = _is_final(asked) and isinstance(reviewer.delete_content(created.provider_id), Accepted)
+    # While the content exists, what became of the request is found out by its name, never by a second content.
+    return asked if gone else Unknown(f"content {created.provider_id}: {asked}")
 
 
 def _find(question: OpenQuestion) -> list[Found]:
     campaign = Campaign.objects.select_related("account").get(pk=question.row_id)
-    link = Connection.objects.for_account(question.account_id).get(provider="twilio")
+    link = Connection.objects.for_account(question.account_id).filter(provider="twilio").first()
+    if link is None:
+        raise Unreachable("there is no connection")
     reviewer = _reviewer(link.pk)
     sid = reviewer.find_content(friendly_name(campaign))
-    if sid is None:
+    if sid is None or not _has_review(reviewer, campaign, sid):
         return []
-    if reviewer.approval(sid).status == CampaignStatus.UNSUBMITTED:
-        asked = reviewer.request_approval(sid, campaign.template_name, CATEGORY[_kind(campaign)])
-        if not isinstance(asked, Accepted):
-            raise Unreachable(f"review not taken: {asked}")
     return [Found(sid, "received", "", datetime.now(UTC), question.address, str(question.key))]
 
 
+def _has_review(reviewer: TemplateReviewer, campaign: Campaign, sid: str) -> bool:
+    """Whether a review was asked for, by now at the latest; a content that may not have one is taken away."""
+    if reviewer.approval(sid).status != CampaignStatus.UNSUBMITTED:
+        return True
+    asked = _ask_for_review(reviewer, campaign, sid)
+    if isinstance(asked, Accepted):
+        return True
+    # The first request may have come through in between, and a second one is refused.
+    if _is_final(asked) and reviewer.approval(sid).status == CampaignStatus.UNSUBMITTED:
+        reviewer.delete_content(sid)
+        return False
+    raise Unreachable(f"review not taken: {asked}")
+
+
+def _ask_for_review(reviewer: TemplateReviewer, campaign: Campaign, sid: str) -> Outcome:
+    return reviewer.request_approval(sid, campaign.template_name, CATEGORY[CampaignType(campaign.campaign_type)])
+
+
+def _is_final(outcome: Outcome) -> bool:
+    return isinstance(outcome, Refused) and not outcome.retry and outcome.effect != "pause_connection"
+
+
 def _ask(campaign: Campaign) -> bool:
-    """One question about one version; what cannot be answered now is asked again later."""
+    """One question about one version; raises Unreachable, and it is asked again later."""
     link = Connection.objects.for_account(campaign.account_id).filter(provider="twilio", refused_at=None).first()
     Campaign.objects.filter(pk=campaign.pk).update(polled_at=Now())
     if link is None or campaign.content_sid is None:
         return False
-    try:
-        state = _reviewer(link.pk).approval(campaign.content_sid)
-    except Unreachable as trouble:
-        log.warning("no word on a template", campaign=campaign.pk, trouble=str(trouble))
-        return False
-    return take(campaign, replace(state, status=state.status.lower()))
+    return take(campaign, _reviewer(link.pk, ANSWER_WITHIN_SECONDS).approval(campaign.content_sid))
 
 
 def _stamps(campaign: Campaign, verb: str, state: ApprovalState) -> dict[str, Any]:
@@ -249,9 +287,9 @@ def _not_asked_for(seconds: float) -> Q:
     return Q(polled_at=None) | Q(polled_at__lt=Now() - timedelta(seconds=seconds))
 
 
-def _kind(campaign: Campaign) -> CampaignType:
-    return CampaignType(campaign.campaign_type)
-
-
-def _reviewer(connection_id: int) -> TemplateReviewer:
-    return TwilioTemplates.from_settings(credentials_of(connection_id))
+def _reviewer(connection_id: int, patience: float | None = None) -> TemplateReviewer:
+    return TwilioTemplates(
+        credentials_of(connection_id),
+        content_url=settings.TWILIO_CONTENT_URL,
+        timeout=min(settings.TWILIO_TIMEOUT_SECONDS, patience or settings.TWILIO_TIMEOUT_SECONDS),
+    )
