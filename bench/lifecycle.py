@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import django
@@ -56,7 +57,7 @@ def move(letters, rows, fillfactor):
 
 
 def lease_and_move(letters, rows, fillfactor, size):
-    """Two workers that are up already; making the leases is part of the time."""
+    """Two workers that are up and have moved rows before; making the leases is part of the time."""
     from django.db import connection
 
     from lifecycle import leases
@@ -68,7 +69,7 @@ def lease_and_move(letters, rows, fillfactor, size):
     ready, go, moved = context.Barrier(WORKERS + 1), context.Event(), context.SimpleQueue()
 
     def work():
-        connection.ensure_connection()
+        letters.Letter.objects.filter(campaign_id=0).transition_all(letters.VERB)
         ready.wait()
         go.wait()
         moved.put(leases.move_by_leases(QUEUE, lambda _: letters.Letter.objects.filter(campaign_id=1), letters.VERB))
@@ -115,35 +116,29 @@ def copy(letters, table, rows):
     return seconds(load)
 
 
-def figures(letters, options):
-    """One figure after the other, so that a long run shows where it is."""
-    hundred_thousand = min(options.rows, 100_000)
+def comparisons(letters, options):
+    """Every (name, what to run, bar): each is one line of the report."""
+    n = min(options.rows, 100_000)
+    table, copied = letters.Letter._meta.db_table, 3 * n
 
-    def against_update(rows, ours, **bar):
-        return alternate(lambda: bare_update(letters, rows), ours, options.pairs), bar
+    def rate(rows, ours):
+        return lambda: rates(alternate(lambda: bare_update(letters, rows), ours, options.pairs))
 
-    def rate(name, rows, ours, **bar):
-        return Figure(f"{name}, {rows:,} rows", rates(against_update(rows, ours)[0]), **bar)
+    def cost(limit, ours):
+        return lambda: costs(alternate(limit, ours, options.pairs))
 
-    n = hundred_thousand
-    yield rate("move + history + guard, fillfactor 50", n, lambda: move(letters, n, 50), at_least=1.1)
-    yield rate("move + history + guard, default storage", n, lambda: move(letters, n, 100), at_least=0.65)
+    for fillfactor, where, bar in ((50, "fillfactor 50", 1.1), (100, "default storage", 0.65)):
+        ours = partial(move, letters, n, fillfactor)
+        yield f"move + history + guard, {where}, {n:,} rows", rate(n, ours), {"at_least": bar}
     for rows, bar in ((10_000, 0.60), (100_000, 0.70), (1_000_000, 0.70)):
-        if rows <= options.rows:
-            for fillfactor, where, least in ((100, "default storage", bar), (50, "fillfactor 50", None)):
-                yield rate(
-                    f"two leasing workers, {where}",
-                    rows,
-                    lambda rows=rows, fillfactor=fillfactor: lease_and_move(letters, rows, fillfactor, options.lease),
-                    at_least=least,
-                )
-    timed = alternate(lambda: bare_update(letters, n), lambda: guarded_update(letters, n), options.pairs)
-    yield Figure(f"guard of 18 edges, cost of a bare UPDATE, {n:,} rows", costs(timed), at_most=0.08)
-    guarded_table, copied = letters.Letter._meta.db_table, 3 * n
-    timed = alternate(
-        lambda: copy(letters, letters.BARE, copied), lambda: copy(letters, guarded_table, copied), options.pairs
-    )
-    yield Figure(f"guard of 18 edges, cost of COPY, {copied:,} rows", costs(timed), at_most=0.05)
+        for fillfactor, where, least in ((100, "default storage", bar), (50, "fillfactor 50", None)):
+            if rows <= options.rows:
+                ours = partial(lease_and_move, letters, rows, fillfactor, options.lease)
+                yield f"two leasing workers, {where}, {rows:,} rows", rate(rows, ours), {"at_least": least}
+    updates = partial(bare_update, letters, n), partial(guarded_update, letters, n)
+    yield f"guard of 18 edges, cost of a bare UPDATE, {n:,} rows", cost(*updates), {"at_most": 0.08}
+    copies = partial(copy, letters, letters.BARE, copied), partial(copy, letters, table, copied)
+    yield f"guard of 18 edges, cost of COPY, {copied:,} rows", cost(*copies), {"at_most": 0.05}
 
 
 def measure(options):
@@ -160,9 +155,10 @@ def measure(options):
         cursor.execute("SELECT current_setting('server_version'), current_setting('fsync')")
         version, fsync = cursor.fetchone()
     found = []
-    for figure in figures(letters, options):
-        print(figure, flush=True)
-        found.append(figure)
+    for name, ratios, bar in comparisons(letters, options):
+        if options.only in name:
+            found.append(Figure(name, ratios(), **bar))
+            print(found[-1], flush=True)
     title = f"PostgreSQL {version}, fsync {fsync}, {os.cpu_count()} cores; median of {options.pairs} pairs"
     return report(title, found)
 
@@ -174,6 +170,7 @@ def main():
     )
     parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--lease", type=int, default=5000, help="rows in one lease")
+    parser.add_argument("--only", default="", help="only the lines whose name contains this")
     parser.add_argument("--here", action="store_true", help="use DATABASE_URL; its user needs pg_checkpoint")
     options = parser.parse_args()
     if options.here:
