@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from psycopg.rows import tuple_row
+
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
@@ -80,8 +82,9 @@ async def take(connection: AsyncConnection[Any], provider: str, rates: list[Rate
 async def _take_one(connection: AsyncConnection[Any], provider: str, rate: Rate, before: Slots) -> Slots:
     names = _names(provider, rate)
     given = None
+    cursor = connection.cursor(row_factory=tuple_row)
     while given is None:
-        cursor = await connection.execute(TAKE, names | {"want": before.n, "window": WINDOW_SECONDS})
+        await cursor.execute(TAKE, names | {"want": before.n, "window": WINDOW_SECONDS})
         given = await cursor.fetchone()
         if given is None:
             await connection.execute(ENSURE, names)

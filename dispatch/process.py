@@ -48,10 +48,18 @@ class Process:
         housework = [self._again(Reconciler(lane).run) for lane in self.lanes]
         housework += [self._every(SWEEP_SECONDS, sweeping.sweep), self._every(INBOX_SECONDS, inbox.apply_all)]
         background = [asyncio.create_task(each) for each in housework]
+        for task in background:
+            task.add_done_callback(self._missed)
         try:
             await self._again(Session(self.provider, senders, answered).run)
         finally:
             await self._end(background)
+
+    def _missed(self, task: asyncio.Task[None]) -> None:
+        """A sender without its reconciler would go on half blind: it ends, and a whole one is started."""
+        if not task.cancelled() and task.exception() is not None:
+            log.error("background work died", provider=self.provider, exc_info=task.exception())
+            self.stop.set()
 
     async def _again(self, work: Callable[[asyncio.Event], Any]) -> None:
         """Run `work` until it returns; begin anew when the database went away or this owner was declared dead."""
@@ -73,6 +81,8 @@ class Process:
                 await in_thread(work)
             except (DatabaseError, InterfaceError) as trouble:
                 log.warning("housework waits", work=work.__name__, trouble=str(trouble))
+            except Exception:  # one broken row must not end the sweeps
+                log.exception("housework failed", work=work.__name__)
             await asyncio.sleep(seconds)
 
     async def _end(self, background: list[asyncio.Task[None]]) -> None:

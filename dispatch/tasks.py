@@ -13,16 +13,19 @@ from django.conf import settings
 
 from dispatch import inbox, lane, owners, sweeping
 
+# The senders this process started, so that their ends are taken note of.
+_started: list[subprocess.Popen[bytes]] = []
+
 
 @shared_task(expires=10)
 def keep_senders(**_later: Any) -> None:
     """Start a sender for each provider that has none alive."""
+    _started[:] = [sender for sender in _started if sender.poll() is None]
     for provider in lane.providers():
         if not owners.alive(provider) and not _starting(provider):
             # A session of its own, so that a worker's end is not the sender's.
-            subprocess.Popen(  # noqa: S603 (our own interpreter and script)
-                [sys.executable, str(settings.BASE_DIR / "manage.py"), "send", provider], start_new_session=True
-            )
+            command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "send", provider]
+            _started.append(subprocess.Popen(command, start_new_session=True))  # noqa: S603 (our own program)
 
 
 @shared_task(expires=10)

@@ -2,7 +2,8 @@ import asyncio
 import time
 
 import pytest
-from django.db import connections
+from django.conf import settings
+from django.db import connection, connections
 
 from campaigns import broadcasting, sending
 from campaigns.models import CampaignLeadMessage, MessageAttempt
@@ -77,4 +78,19 @@ def send_until(done, *, seconds=20, meanwhile=None):
         await running
 
     asyncio.run(watch())
-    assert done(), [row for row in MessageAttempt.objects.values_list("state", "code", "detail")[:3]]
+    assert done(), list(MessageAttempt.objects.values_list("state", "code", "detail")[:3])
+
+
+def own_environment(folder, twilio):
+    """What a process of its own needs to work on this test's database and sandbox."""
+    at = connection.settings_dict
+    url = f"postgres://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
+    kept = {"DATA_DIR": str(folder), "DATA_KEY": settings.DATA_KEY, "SECRET_KEY": settings.SECRET_KEY}
+    return {"DATABASE_URL": url, "TWILIO_API_URL": twilio.url, "TWILIO_CONTENT_URL": twilio.url} | kept
+
+
+def wait_for(found, seconds=15):
+    deadline = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

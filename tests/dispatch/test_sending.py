@@ -1,5 +1,6 @@
+import os
 import signal
-import time
+import threading
 from datetime import timedelta
 
 import pytest
@@ -10,13 +11,14 @@ from django.utils import timezone
 from campaigns import broadcasting
 from campaigns.models import Campaign, CampaignLeadMessage, MessageAttempt
 from crm import consent
-from dispatch import sweeping, tasks
+from dispatch import owners, sweeping, tasks
 from dispatch.models import Owner
 from lifecycle.models import Lease
-from tests.dispatch.conftest import send_until
-from tests.factories import CampaignLeadFactory, ConversationUserFactory
+from tests.dispatch.conftest import own_environment, send_until, wait_for
+from tests.factories import CampaignFactory, CampaignLeadFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
+HX = f"HX{0:032x}"
 
 
 def test_everybody_gets_it_once_and_the_broadcast_completes(started, twilio):
@@ -106,10 +108,7 @@ def test_a_pause_holds_the_rest_and_a_resume_reaches_everybody_once(started, twi
     one = started(800)
     standing = {}
 
-    send_until(
-        lambda: bool(standing), meanwhile=lambda: standing.update(broadcasting.pause(one.broadcast, by=None))
-    )
-    paused_at = time.time()
+    send_until(lambda: bool(standing), meanwhile=lambda: standing.update(broadcasting.pause(one.broadcast, by=None)))
     assert standing["status"] == "paused"
     assert 0 < standing["remaining"] < 800
 
@@ -117,14 +116,13 @@ def test_a_pause_holds_the_rest_and_a_resume_reaches_everybody_once(started, twi
     send_until(lambda: one.counts() == {"sent": 800})
 
     assert len({each["to"] for each in twilio.log()}) == len(twilio.log()) == 800
-    assert paused_at > 0
 
 
 def test_a_suspended_account_sends_nothing_and_loses_nothing(started, twilio):
     one = started(3)
     one.broadcast.account.suspend(reason="unpaid")
 
-    send_until(lambda: Owner.objects.exists())
+    send_until(Owner.objects.exists)
 
     assert (one.counts(), twilio.log()) == ({"queued": 3}, [])
 
@@ -198,8 +196,91 @@ def test_a_template_that_whatsapp_paused_is_not_sent(started, twilio):
     one = started(2)
     Campaign.objects.filter(pk=one.broadcast.campaign_id).transition("pause", rejection_reason="quality")
 
-    send_until(lambda: Owner.objects.exists())
+    send_until(Owner.objects.exists)
 
     assert (one.counts(), twilio.log()) == ({"queued": 2}, [])
 
 
+def test_a_sender_whose_connection_is_cut_begins_anew(started):
+    one = started(400)
+
+    def cut():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND datname = current_database() AND query LIKE '%%campaigns_%%'"
+            )
+
+    send_until(lambda: one.counts() == {"sent": 400}, meanwhile=cut, seconds=30)
+
+    assert Owner.objects.count() >= 1
+
+
+def test_a_broadcast_keeps_to_its_own_rate(started, twilio):
+    one = started(12, rate_per_second=20)
+
+    send_until(lambda: one.status() == "completed")
+    arrived = sorted(call["arrived_at"] for call in twilio.calls())
+
+    assert arrived[-1] - arrived[0] >= 11 / 20 * 0.9
+
+
+def test_two_messages_to_one_person_are_six_seconds_apart(started, twilio):
+    first = started(1)
+    person = first.messages().get().conversation_user
+    other = CampaignFactory(account=first.broadcast.account, status="approved", content_sid=HX)
+    CampaignLeadFactory(campaign=other, conversation_user=person)
+    broadcasting.start(broadcasting.draft(other, by=None), by=None)
+
+    send_until(lambda: CampaignLeadMessage.objects.filter(status="sent").count() == 2)
+    one, two = sorted(call["arrived_at"] for call in twilio.calls())
+
+    assert two - one >= 5.9
+
+
+def test_a_provider_that_does_not_answer_the_question_leaves_it_open(started, twilio):
+    twilio.settings(lose_response=1.0)
+    one = started(1)
+    one.connection.secret = {"auth_token": ""}
+
+    send_until(lambda: one.attempts() == ["unknown"], meanwhile=one.connection.save)
+
+    assert one.counts() == {"sending": 1}
+
+
+def test_a_terminated_sender_records_its_calls_and_leaves(started, twilio):
+    twilio.settings(latency_ms=100)
+    one = started(300)
+    threading.Timer(1.0, os.kill, [os.getpid(), signal.SIGTERM]).start()
+
+    call_command("send", "twilio")
+
+    assert set(one.attempts()) <= {"accepted", "released"}
+    assert sum(one.counts().values()) == 300
+    assert (Owner.objects.filter(ended_at=None).count(), Lease.objects.exclude(owner=None).count()) == (0, 0)
+
+
+def test_a_sender_is_started_where_none_is_alive_and_only_one(started, twilio, settings, tmp_path, monkeypatch):
+    settings.DATA_DIR = tmp_path
+    for name, value in own_environment(tmp_path, twilio).items():
+        monkeypatch.setenv(name, value)
+
+    tasks.keep_senders()
+    wait_for(lambda: owners.alive("twilio"))
+    tasks.keep_senders()
+    (pid_file,) = (tmp_path / "senders").iterdir()
+    os.kill(int(pid_file.read_text()), signal.SIGTERM)
+    wait_for(lambda: not pid_file.exists())
+    wait_for(lambda: tasks._started[0].poll() == 0)
+
+    assert Owner.objects.count() == 1
+
+
+def test_the_clock_nudges_sweep_inbox_and_clean_up(started):
+    Owner.objects.create(provider="twilio", pid=1, host="elsewhere", seen_at=timezone.now() - timedelta(hours=1))
+
+    tasks.sweep(newer="argument")
+    tasks.apply_inbox()
+    tasks.forget_old_webhooks()
+
+    assert owners.alive("twilio") == 0
