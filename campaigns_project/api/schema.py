@@ -9,10 +9,11 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework.serializers import BaseSerializer
 
-from campaigns_project.api.serializers import ErrorBody
+from campaigns_project import refusals
+from campaigns_project.api.serializers import ErrorBody, StrictSerializer
 
 Shape = type[BaseSerializer[Any]] | OpenApiTypes | OpenApiResponse | None
 # One shape means 200; (201, Shape) another status; a mapping says it all, {(200, "text/csv"): OpenApiTypes.STR}.
@@ -31,6 +32,19 @@ REFUSALS = {
     429: "Too many requests.",
     503: "Not available right now.",
 }
+_KINDS: list[type[refusals.Refusal]] = [
+    refusals.Invalid,
+    refusals.Unauthorized,
+    refusals.Forbidden,
+    refusals.NotFound,
+    refusals.Conflict,
+    refusals.PreconditionFailed,
+    refusals.ContentTooLarge,
+    refusals.UnsupportedMediaType,
+    refusals.Unprocessable,
+    refusals.TooManyRequests,
+    refusals.ServiceUnavailable,
+]
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 
 
@@ -79,6 +93,27 @@ class Schema(AutoSchema):
                 found.append(_header("If-Match", "The ETag you read: refuse a lost update.", None))
         return found
 
+    def _map_basic_serializer(self, serializer: Any, direction: str) -> Any:
+        found: Any = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]  # untyped
+        return {**found, "additionalProperties": False} if isinstance(serializer, StrictSerializer) else found
+
+    def get_examples(self) -> list[OpenApiExample]:
+        """What bodies and answers show as `example`, and a refusal for each status."""
+        found = [OpenApiExample(str(s), _refused(s), response_only=True, status_codes=[s]) for s in self._refusals()]
+        for media_type, body in self._by_media_type():
+            if shown := getattr(body, "example", None):
+                found.append(OpenApiExample("body", shown, request_only=True, media_type=media_type))
+        for status, answer in self.get_response_serializers().items():
+            number, media_type = status if isinstance(status, tuple) else (status, "application/json")
+            if shown := getattr(answer, "example", None):
+                made = OpenApiExample("answer", shown, response_only=True, media_type=media_type, status_codes=[number])
+                found.append(made)
+        return found
+
+    def _by_media_type(self) -> list[tuple[str, Any]]:
+        body = self.get_request_serializer()
+        return list(body.items()) if isinstance(body, dict) else [(name, body) for name in self.map_parsers()]
+
     def get_filter_backends(self) -> list[Any]:
         return []
 
@@ -108,6 +143,11 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002 (its signature)
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+def _refused(status: int) -> dict[str, Any]:
+    code = next(kind.code for kind in _KINDS if kind.status == status)
+    return {**ErrorBody.example, "error": code, "code": code, "message": REFUSALS[status]}
 
 
 def _header(name: str, description: str, pattern: str | None) -> OpenApiParameter:

@@ -76,6 +76,15 @@ class ErrorBody(serializers.Serializer[Any]):
     request_id = serializers.CharField()
     timestamp = serializers.DateTimeField()
 
+    example: ClassVar[dict[str, Any]] = {
+        "error": "VALIDATION_ERROR",
+        "code": "VALIDATION_ERROR",
+        "message": "The request is not valid.",
+        "details": {},
+        "request_id": "5f0c8a52-6a1c-4f0e-9d0b-0f4bb6d2b1f7",
+        "timestamp": "2026-11-21T09:30:00Z",
+    }
+
 
 class PaginationShape(serializers.Serializer[Any]):
     page = serializers.IntegerField()
@@ -88,6 +97,9 @@ class PaginationShape(serializers.Serializer[Any]):
 
 @cache
 def listed(shape: type[serializers.BaseSerializer[Any]]) -> type[serializers.Serializer[Any]]:
-    """The shape of one page of `shape`s, for `answers`."""
-    fields = {"data": shape(many=True), "pagination": PaginationShape()}
+    """The shape of one page of `shape`s, for `answers`; its example holds the shape's."""
+    fields: dict[str, Any] = {"data": shape(many=True), "pagination": PaginationShape()}
+    if shown := getattr(shape, "example", None):
+        pages = {"page": 1, "limit": DEFAULT_LIMIT, "total": 1, "total_pages": 1, "next_cursor": None}
+        fields["example"] = {"data": [shown], "pagination": pages}
     return type(f"{shape.__name__}Page", (serializers.Serializer,), fields)
