@@ -67,16 +67,16 @@ def apply_statuses(entries: Sequence[InboxEntry]) -> list[bool]:
     """Handler of ("twilio", "status"): settle attempts, move rows forward. True where a row moved."""
     updates = [_status_of(entry) for entry in entries]
     rows = _settle(updates)
-    best: dict[int, dict[str, Any]] = {}
-    for update in updates:
-        row_id = rows.get(update["uuid"])
-        if row_id and update["status"]:
-            known = best.get(row_id)
-            if known is None or RANK[update["status"]] > RANK[known["status"]]:
-                best[row_id] = update
+    best = _furthest(updates, rows)
     moved = {row_id for status in VERBS for row_id in _move(status, best)}
     _suppress_unreachable(best)
     return [rows.get(update["uuid"]) in moved for update in updates]
+
+
+def _furthest(updates: list[dict[str, Any]], rows: dict[str, int]) -> dict[int, dict[str, Any]]:
+    """Of several statuses of one row the furthest."""
+    ranked = sorted((each for each in updates if each["status"]), key=lambda each: RANK[each["status"]])
+    return {rows[each["uuid"]]: each for each in ranked if each["uuid"] in rows}
 
 
 def receive(entry: InboxEntry) -> bool:

@@ -173,47 +173,49 @@ def _on_skip() -> str:
 
 def _on_record() -> str:
     """Accepted rows get their message in the conversation in the same statement; opt-outs are kept at once."""
-    unwanted = [str(code) for code, meaning in MEANINGS.items() if meaning.effect in {"opt_out", "suppress"}]
-    listed = ", ".join(f"'{code}'" for code in unwanted)
-    return f""", said AS (
+    accepted = move(
+        "taken",
+        CampaignLeadMessage,
+        "said s",
+        "sent",
+        MessageStatus.SENDING,
+        sets=", provider_id = s.provider_id, message_id = s.message_id",
+    )
+    again = move(
+        "again",
+        CampaignLeadMessage,
+        "(SELECT * FROM settled WHERE target = 'queued') s",
+        "requeue",
+        MessageStatus.SENDING,
+        sets=", tries = m.tries + (s.state = 'rejected')::int",
+    )
+    refused = move(
+        "refused",
+        CampaignLeadMessage,
+        "(SELECT * FROM settled WHERE target = 'failed') s",
+        "fail",
+        MessageStatus.SENDING,
+        sets=", error_code = s.code",
+    )
+    unwanted = ", ".join(f"'{code}'" for code, meaning in MEANINGS.items() if meaning.effect in {"opt_out", "suppress"})
+    return NUMBERED + accepted + SPOKEN + again + refused + UNWANTED.format(codes=unwanted)
+
+
+# The message's id is drawn first, so that the row and the message can point at each other in one statement.
+NUMBERED = """, said AS (
     SELECT s.*, nextval(pg_get_serial_sequence('campaigns_message', 'id')) AS message_id
     FROM settled s WHERE s.target = 'sent'
-){
-        move(
-            "taken",
-            CampaignLeadMessage,
-            "said s",
-            "sent",
-            MessageStatus.SENDING,
-            sets=", provider_id = s.provider_id, message_id = s.message_id",
-        )
-    }, spoken AS (
+)"""
+SPOKEN = """, spoken AS (
     INSERT INTO campaigns_message (id, account_id, conversation_user_id, direction, body, content, provider_id)
-    SELECT s.message_id, m.account_id, m.conversation_user_id, 'outbound', coalesce(m.context->>'body', ''), '{{}}',
+    SELECT s.message_id, m.account_id, m.conversation_user_id, 'outbound', coalesce(m.context->>'body', ''), '{}',
            s.provider_id
     FROM said s JOIN taken ON taken.id = s.row_id JOIN campaigns_campaignleadmessage m ON m.id = s.row_id
     ON CONFLICT DO NOTHING
-){
-        move(
-            "again",
-            CampaignLeadMessage,
-            "(SELECT * FROM settled WHERE target = 'queued') s",
-            "requeue",
-            MessageStatus.SENDING,
-            sets=", tries = m.tries + (s.state = 'rejected')::int",
-        )
-    }{
-        move(
-            "refused",
-            CampaignLeadMessage,
-            "(SELECT * FROM settled WHERE target = 'failed') s",
-            "fail",
-            MessageStatus.SENDING,
-            sets=", error_code = s.code",
-        )
-    }, unwanted AS (
+)"""
+UNWANTED = """, unwanted AS (
     INSERT INTO crm_suppression (account_id, channel, address_hash, reason, source)
     SELECT m.account_id, 'whatsapp', m.address_hash, 'provider_' || s.code, 'twilio'
-    FROM settled s JOIN campaigns_campaignleadmessage m ON m.id = s.row_id WHERE s.code IN ({listed})
+    FROM settled s JOIN campaigns_campaignleadmessage m ON m.id = s.row_id WHERE s.code IN ({codes})
     ON CONFLICT DO NOTHING
-)"""  # noqa: S608 (our own constants)
+)"""

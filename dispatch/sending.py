@@ -167,20 +167,15 @@ class LaneSender:
         opened_at: float,
     ) -> None:
         slot = {row: slots.at(index) for rows, slots in drawn for index, row in enumerate(rows)}
-        later, held, done = [], [], set(slot) - {each["id"] for each in verdicts}
         for each in verdicts:
             if each["attempt_id"] is not None:
                 call = Call(each["attempt_id"], each["uuid"], each["id"], each["payload"])
                 self._start(self._call(call, slot[each["id"]], opened_at))
-            if each["verdict"] == "hold":
-                held.append(each)
-            elif each["verdict"] == "later" or (each["verdict"] == "open" and each["attempt_id"] is None):
-                later.append(each["id"])
-            else:
-                done.add(each["id"])
+        later = [each["id"] for each in verdicts if _is_later(each)]
+        held = [each for each in verdicts if each["verdict"] == "hold"]
         if later:
             await connection.execute(self.sql.postpone, {"ids": later, "delay": POSTPONE_SECONDS})
-        self.backlog.dealt_with([*done, *later])
+        self.backlog.dealt_with(set(slot) - {each["id"] for each in held})
         await self._hold(connection, held)
 
     async def _hold(self, connection: psycopg.AsyncConnection[Any], held: list[dict[str, Any]]) -> None:
@@ -251,6 +246,11 @@ def recorded(results: list[Result]) -> dict[str, list[Any]]:
         "targets": [result.target for result in ordered],
         "delays": [result.delay for result in ordered],
     }
+
+
+def _is_later(verdict: dict[str, Any]) -> bool:
+    """Not now: for a reason of the lane's, or because another attempt was open a moment before."""
+    return verdict["verdict"] == "later" or (verdict["verdict"] == "open" and verdict["attempt_id"] is None)
 
 
 class Session:

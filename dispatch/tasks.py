@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 from celery import shared_task
+from celery.signals import worker_ready
 from django.conf import settings
 
 from dispatch import inbox, lane, owners, sweeping
@@ -26,6 +27,12 @@ def keep_senders(**_later: Any) -> None:
             # A session of its own, so that a worker's end is not the sender's.
             command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "send", provider]
             _started.append(subprocess.Popen(command, start_new_session=True))  # noqa: S603 (our own program)
+
+
+@worker_ready.connect
+def keep_senders_at_once(**_later: Any) -> None:
+    """A worker that starts does not wait for the clock."""
+    keep_senders.delay()
 
 
 @shared_task(expires=10)
