@@ -162,6 +162,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/",
+    "ENUM_NAME_OVERRIDES": {
+        "TemplateStatus": "campaigns.models.CampaignStatus",
+        "BroadcastStatus": "campaigns.models.BroadcastStatus",
+        "MessageStatus": "campaigns.models.MessageStatus",
+        "JobStatus": "campaigns_project.models.Job.Status",
+    },
 }
 
 ACCESS_TOKEN_LIFETIME = timedelta(hours=1)
@@ -189,6 +195,12 @@ CELERY_TASK_DEFAULT_QUEUE = "fast"
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULE = {
+    "keep senders": {"task": "dispatch.tasks.keep_senders", "schedule": 2.0},
+    "sweep": {"task": "dispatch.tasks.sweep", "schedule": 2.0},
+    "apply webhooks": {"task": "dispatch.tasks.apply_inbox", "schedule": 2.0},
+    "forget old webhooks": {"task": "dispatch.tasks.forget_old_webhooks", "schedule": 24 * 3600.0},
+}
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 

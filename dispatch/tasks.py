@@ -22,6 +22,8 @@ _started: list[subprocess.Popen[bytes]] = []
 def keep_senders(**_later: Any) -> None:
     """Start a sender for each provider that has none alive."""
     _started[:] = [sender for sender in _started if sender.poll() is None]
+    # Else one that was killed a moment ago would still count.
+    owners.bury_the_dead()
     for provider in lane.providers():
         if not owners.alive(provider) and not _starting(provider):
             # A session of its own, so that a worker's end is not the sender's.
@@ -30,9 +32,10 @@ def keep_senders(**_later: Any) -> None:
 
 
 @worker_ready.connect
-def keep_senders_at_once(**_later: Any) -> None:
+def begin_at_once(**_later: Any) -> None:
     """A worker that starts does not wait for the clock."""
     keep_senders.delay()
+    sweep.delay()
 
 
 @shared_task(expires=10)
