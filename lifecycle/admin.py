@@ -9,7 +9,6 @@ The status itself can be edited nowhere.
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
@@ -17,14 +16,14 @@ from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import quote, unquote
 from django.contrib.auth import get_user_model
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.validators import MinLengthValidator
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import Count
 from django.http import Http404, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
+from campaigns_project.admin.reasons import ReasonForm
 from campaigns_project.refusals import Refusal
 from lifecycle.moving import rows_moved
 
@@ -44,35 +43,15 @@ DIGITS = 19
 ACTION = "transition_"
 
 
-def _printable(value: str) -> None:
-    if any(unicodedata.category(character)[0] == "C" and character not in "\r\n" for character in value):
-        raise ValidationError("Control characters are not allowed.")
-
-
-class MoveForm(forms.Form):
+class MoveForm(ReasonForm):
     """Why a move is made, from which status it was looked at, and what the verb is told with it."""
 
-    reason = forms.CharField(
-        max_length=500,
-        validators=[MinLengthValidator(3), _printable],
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Kept in the history: why is this right?",
-    )
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, told: Mapping[str, forms.Field], **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.told = list(told)
-        self.fields.update(told)
 
     @property
     def arguments(self) -> dict[str, Any]:
         """What the verb is called with; a field left empty is not touched."""
-        told = {name: self.cleaned_data[name] for name in self.told}
-        return {
-            "reason": self.cleaned_data["reason"],
-            **{name: value for name, value in told.items() if value not in (None, "")},
-        }
+        return {"reason": self.cleaned_data["reason"], **self.answers}
 
 
 class TransitionAdminMixin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
