@@ -23,9 +23,13 @@ class SignInInput(StrictSerializer):
     email = TextField(max_length=254)
     password = TextField(max_length=1000)
 
+    example: ClassVar = {"email": "merchant@demo.test", "password": "…"}
+
 
 class RefreshInput(StrictSerializer):
     refresh_token = TextField(max_length=4096)
+
+    example: ClassVar = {"refresh_token": "eyJhbGciOi…"}
 
 
 class SignedInUserShape(serializers.Serializer[Any]):
@@ -41,6 +45,19 @@ class TokensShape(serializers.Serializer[Any]):
     token_type = serializers.CharField()
     expires_in = serializers.IntegerField(help_text="Seconds.")
     user = SignedInUserShape()
+
+    example: ClassVar = {
+        "access_token": "eyJhbGciOi…",
+        "refresh_token": "eyJhbGciOi…",
+        "token_type": "Bearer",
+        "expires_in": 3600,
+        "user": {
+            "id": 1,
+            "tenant_id": "0b6f6a34-2a5c-4f7e-8a55-7d5d3b6a1c11",
+            "email": "merchant@demo.test",
+            "roles": ["tenant_admin"],
+        },
+    }
 
 
 def sign_in(request: Any, email: str, password: str) -> User:

@@ -13,6 +13,7 @@ from campaigns.phones import normalise
 from campaigns.values import check_values
 from campaigns_project.refusals import Invalid
 from crm.consent import phone_hash
+from crm.models import Channel, Suppression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,14 +21,17 @@ if TYPE_CHECKING:
     from accounts.models import Account
 
 MOST_ROWS = 10_000
+PERSON = "conversation_user_id"
+ROW = {"phone_number", PERSON, "custom_variables"}
 
 PEOPLE = """
-INSERT INTO campaigns_conversationuser (account_id, phone, address_hash, name, customer_id)
+INSERT INTO campaigns_conversationuser AS person (account_id, phone, address_hash, name, customer_id)
 SELECT %(account)s, given.phone, given.hashed, '', customer.id
 FROM unnest(%(phones)s::text[], %(hashes)s::text[]) AS given(phone, hashed)
 LEFT JOIN crm_customer customer ON customer.account_id = %(account)s AND customer.phone = given.phone
 ORDER BY given.phone
-ON CONFLICT (account_id, phone) DO NOTHING
+ON CONFLICT (account_id, phone) DO UPDATE SET customer_id = excluded.customer_id
+    WHERE person.customer_id IS NULL AND excluded.customer_id IS NOT NULL
 """
 
 LEADS = """
@@ -45,12 +49,13 @@ RETURNING lead.xmax = 0
 """
 
 
-def add(campaign: Campaign, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Add up to 10,000 leads: `{created, reactivated, unchanged, invalid: [{index, code, message}]}`.
+def add(campaign: Campaign, rows: Sequence[Any]) -> dict[str, Any]:
+    """Add up to 10,000 leads: `{created, reactivated, unchanged, opted_out, invalid: [{index, code, message}]}`.
 
     A row has `phone_number` or `conversation_user_id`, and may have `custom_variables`. Somebody who is there already
-    is made active again, or given new variables (both count as reactivated). Numbers that opted out are taken in and
-    left out when sending. Raises Invalid, by index, when no row is valid, and NotTheNewestVersion for an old version.
+    is made active again, or given new variables (both count as reactivated). Numbers that opted out are taken in,
+    counted in `opted_out` too, and left out when sending. Raises Invalid, by index, when no row is valid, and
+    NotTheNewestVersion for an old version.
     """
     if not campaign.is_head or campaign.status == CampaignStatus.ARCHIVED:
         raise NotTheNewestVersion
@@ -59,8 +64,8 @@ def add(campaign: Campaign, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]
     faults: dict[int, dict[str, list[str]]] = {}
     for index, row in enumerate(rows):
         try:
-            phone = normalise(row.get("phone_number") or phones.get(row.get("conversation_user_id")))
-            valid[phone] = check_values(row.get("custom_variables") or {}, variables=campaign.variables)
+            phone = _phone_of(row, phones)
+            valid[phone] = check_values(row.get("custom_variables", {}), variables=campaign.variables)
         except Invalid as refusal:
             faults[index] = refusal.details
     if rows and not valid:
@@ -72,6 +77,7 @@ def add(campaign: Campaign, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]
         "created": created,
         "reactivated": changed,
         "unchanged": len(rows) - len(faults) - created - changed,
+        "opted_out": _opted_out(campaign.account_id, valid),
         "invalid": [_told(index, found) for index, found in faults.items()],
     }
 
@@ -113,10 +119,32 @@ def for_test(campaign: Campaign, phone: str) -> CampaignLead:
     return lead
 
 
-def _phones_of(account: Account, rows: Iterable[Mapping[str, Any]]) -> dict[Any, str]:
-    ids = [row["conversation_user_id"] for row in rows if row.get("conversation_user_id") is not None]
+def _phones_of(account: Account, rows: Iterable[Any]) -> dict[Any, str]:
+    ids: list[int] = [row[PERSON] for row in rows if isinstance(row, dict) and type(row.get(PERSON)) is int]
     people = ConversationUser.objects.for_account(account).filter(pk__in=ids)
     return dict(people.values_list("pk", "phone")) if ids else {}
+
+
+def _phone_of(row: object, phones: Mapping[Any, str]) -> str:
+    """The row's number in E.164. Raises Invalid for a row that does not say, in one way, who it is about."""
+    if not isinstance(row, dict):
+        raise Invalid(details={"lead": ["A lead is an object."]})
+    if unknown := [str(key) for key in row if key not in ROW]:
+        raise Invalid(details={key: ["This field is not known."] for key in unknown})
+    if ("phone_number" in row) == (PERSON in row):
+        raise Invalid(details={"phone_number": [f"Give either phone_number or {PERSON}."]})
+    if PERSON not in row:
+        return normalise(row["phone_number"])
+    phone = phones.get(row[PERSON]) if type(row[PERSON]) is int else None
+    if phone is None:
+        raise Invalid(details={PERSON: ["There is no such person."]})
+    return phone
+
+
+def _opted_out(account_id: int, phones: Iterable[str]) -> int:
+    hashes = [phone_hash(account_id, phone) for phone in phones]
+    silent = Suppression.objects.for_account(account_id).filter(channel=Channel.WHATSAPP, address_hash__in=hashes)
+    return silent.count()
 
 
 def _told(index: int, faults: Mapping[str, Sequence[str]]) -> dict[str, Any]:

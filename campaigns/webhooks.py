@@ -10,12 +10,13 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
 
 from accounts.models import Connection
 from campaigns.conversations import receive
 from campaigns.sending import callback_mac
-from campaigns_project.refusals import ContentTooLarge, Refusal, ServiceUnavailable, Unauthorized
+from campaigns_project.api.errors import json_answer
+from campaigns_project.api.parsing import body_length
+from campaigns_project.refusals import MethodNotAllowed, Refusal, ServiceUnavailable, Unauthorized
 from dispatch import inbox
 from dispatch.models import InboxEntry
 from providers.twilio import Form, Malformed, parse_inbound, parse_status, read_form, verify_signature
@@ -31,14 +32,12 @@ TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 
 @csrf_exempt
-@require_POST
 def status(request: HttpRequest, attempt: UUID) -> HttpResponse:
     """POST /webhooks/twilio/status/{attempt}?m={mac}: 200 once stored (or known), 401 whatever failed."""
     return _answered(request, lambda: _status(request, attempt))
 
 
 @csrf_exempt
-@require_POST
 def inbound(request: HttpRequest) -> HttpResponse:
     """POST /webhooks/twilio/inbound: as `status`; STOP and START have taken effect when this answers."""
     return _answered(request, lambda: _inbound(request))
@@ -94,8 +93,7 @@ def _inbound(request: HttpRequest) -> HttpResponse:
 
 def _verified(request: HttpRequest) -> tuple[Form, Connection]:
     """The form and the connection whose token signed it. Raises Unauthorized whatever is wrong."""
-    if int(request.headers.get("Content-Length") or 0) > LARGEST_BODY or len(request.body) > LARGEST_BODY:
-        raise ContentTooLarge
+    body_length(request.META, LARGEST_BODY)
     try:
         form = read_form(request.body)
     except Malformed:
@@ -116,8 +114,10 @@ def _verified(request: HttpRequest) -> tuple[Form, Connection]:
 
 
 def _answered(request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpResponse:
-    from campaigns_project.api.errors import json_answer  # DRF loads only when something is refused
-
+    if request.method != "POST":
+        refused = json_answer(MethodNotAllowed(), request)
+        refused["Allow"] = "POST"
+        return refused
     try:
         return answer()
     except Refusal as refusal:

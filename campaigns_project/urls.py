@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from accounts import api as accounts_api
 from accounts import pages as accounts_pages
+from campaigns import urls as campaigns_urls
 from campaigns_project import kit, pages, service
 from campaigns_project.api import documents, jobs
 
@@ -13,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *documents.urlpatterns,
     *accounts_api.urlpatterns,
     *jobs.urlpatterns,
+    *campaigns_urls.urlpatterns,
     *accounts_pages.urlpatterns,
     path("admin/", admin.site.urls),
     path("kit", kit.Kit.as_view(), name="kit"),

@@ -24,6 +24,7 @@ from campaigns.models import (
     CampaignLeadMessage,
     CampaignType,
     ConversationUser,
+    MessageAttempt,
     SkipReason,
 )
 from crm.consent import phone_hash
@@ -213,3 +214,17 @@ class CampaignLeadMessageFactory(_Factory):
     context = factory.LazyFunction(lambda: {"lead_name": "there"})
     skip_reason = factory.LazyAttribute(lambda row: SkipReason.OPTED_OUT if row.status == "skipped" else "")
     status = None
+
+
+class MessageAttemptFactory(_Factory):
+    """A call of which nobody knows the outcome, unless another `state` is given."""
+
+    class Meta:
+        model = MessageAttempt
+
+    row = factory.SubFactory(CampaignLeadMessageFactory, status="sending")
+    account = factory.SelfAttribute("row.account")
+    sender = "+15550000000"
+    address = factory.SelfAttribute("row.phone")
+    owner = 0
+    state = "unknown"

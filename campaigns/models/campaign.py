@@ -66,6 +66,9 @@ class CampaignQuerySet(LifecycleQuerySet["Campaign"], AccountQuerySet["Campaign"
 class Campaign(Lifecycle, Owned):
     """One version of a WhatsApp template. A new version is a new row; the old head points to it."""
 
+    # Asked about every few seconds while WhatsApp decides; nobody's edit is lost by it.
+    unversioned = ("polled_at",)
+
     next_campaign = owned("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="previous_versions")
     name = models.CharField(max_length=200)
     body = models.TextField(blank=True)

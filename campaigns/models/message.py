@@ -50,6 +50,11 @@ class MessageQuerySet(LifecycleQuerySet["CampaignLeadMessage"], AccountQuerySet[
     def sending(self) -> MessageQuerySet:
         return self.filter(status=MessageStatus.SENDING)
 
+    def with_outcome(self) -> MessageQuerySet:
+        """`is_unknown`: nobody knows yet whether the call of its attempt took effect."""
+        open_question = MessageAttempt.objects.filter(row=models.OuterRef("pk"), state="unknown")
+        return self.annotate(is_unknown=models.Exists(open_question))
+
 
 @guarded(born=[MessageStatus.QUEUED, MessageStatus.SKIPPED])
 class CampaignLeadMessage(Lifecycle, Owned):

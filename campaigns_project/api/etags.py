@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 def etag_of(instance: models.Model, body: bytes = b"") -> str:
     """`"row-body"`: a digest of the row's columns and one of the body that shows it.
 
-    If-Match looks at the row's half only, so that a counter in the body cannot make an edit fail.
+    If-Match looks at the row's half only, so that a counter in the body cannot make an edit fail. Columns named in the
+    model's `unversioned` are our own book-keeping and make no new version.
     """
-    columns = {field.attname: getattr(instance, field.attname) for field in instance._meta.concrete_fields}
+    passing = getattr(instance, "unversioned", ())
+    fields = [field for field in instance._meta.concrete_fields if field.attname not in passing]
+    columns = {field.attname: getattr(instance, field.attname) for field in fields}
     # Sorted, because PostgreSQL keeps the keys of a JSON column in its own order.
     row = json.dumps(columns, sort_keys=True, default=_plain)
     return f'"{_digest(row.encode())}-{_digest(body)}"'

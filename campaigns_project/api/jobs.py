@@ -44,6 +44,22 @@ class JobShape(serializers.ModelSerializer[Job]):
             "finished_at",
         )
 
+    example: ClassVar = {
+        "id": "job_7k2m0000000000ab",
+        "kind": "lead_import",
+        "status": "running",
+        "total": 10000,
+        "done": 4000,
+        "failed": 1,
+        "eta": "2026-11-21T09:31:00Z",
+        "errors_url": "/api/v1/jobs/job_7k2m0000000000ab/errors",
+        "message": "",
+        "result": {"created": 4000},
+        "created_at": "2026-11-21T09:30:00Z",
+        "started_at": "2026-11-21T09:30:01Z",
+        "finished_at": None,
+    }
+
     @extend_schema_field({"type": ["string", "null"], "format": "date-time"})
     def get_eta(self, job: Job) -> Any:
         moment = jobs.eta(job, timezone.now())
