@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import transaction
@@ -11,9 +12,10 @@ from rest_framework.response import Response
 from accounts.roles import Permission
 from campaigns import broadcasting
 from campaigns.api import inputs
-from campaigns.api.sending_shapes import BroadcastShape, MessageShape, StandingShape
+from campaigns.api.sending_shapes import BroadcastShape, MessageShape, PendingShape, StandingShape
 from campaigns.models import Broadcast, BroadcastStatus, Campaign, CampaignLeadMessage
 from campaigns_project.api import Door, MomentField, listed
+from campaigns_project.refusals import Conflict
 from lifecycle.api import Transitions
 
 if TYPE_CHECKING:
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
     from rest_framework.request import Request
+
+
+# What a start answers when a second person has to decide first (spec: decisions › Smaller ones).
+APPROVAL_PENDING = "approval_pending"
+
+
+class ApprovalPending(Conflict):
+    code = APPROVAL_PENDING
+    message = "A second person has to decide first."
 
 
 class BroadcastDoor(Door):
@@ -83,12 +94,19 @@ class Verb(BroadcastDoor):
         with transaction.atomic():
             broadcast = self.find(rows, pk=pk)
             self.unchanged(broadcast)
-            return Response(act(broadcast, by=self.request.user, reason=self.data.get("reason", "")))
+            standing = act(broadcast, by=self.request.user, reason=self.data.get("reason", ""))
+            pending = standing["status"] == APPROVAL_PENDING
+            return Response(standing, status=HTTPStatus.ACCEPTED if pending else HTTPStatus.OK)
 
 
 class Start(Verb):
+    answers: ClassVar = {"POST": {200: StandingShape, 202: PendingShape}}
+
     def post(self, request: Request, pk: int) -> Response:  # noqa: ARG002 (DRF's signature)
-        """Start a broadcast, or schedule it when it is a draft for a later moment."""
+        """Start a broadcast, or schedule it when it is a draft for a later moment.
+
+        A large one answers 202 with the status `approval_pending`: a second person decides on the broadcast's page.
+        """
         return self.done(pk, _start)
 
 
@@ -119,7 +137,8 @@ class MoveBroadcast(Transitions):
     def move(self, row: Broadcast, verb: str, *, by: Any, reason: str, **told: Any) -> None:
         """Scheduling looks for obstacles, and cancelling calls off whoever waits."""
         if verb == "schedule":
-            broadcasting.schedule(row, told["scheduled_at"], by=by)
+            if broadcasting.launch(row, by=by, at=told["scheduled_at"]):
+                raise ApprovalPending
         elif verb == "unschedule":
             row.unschedule(by=by, reason=reason, scheduled_at=None)
         else:
@@ -128,8 +147,7 @@ class MoveBroadcast(Transitions):
 
 def _start(broadcast: Broadcast, *, by: Any, reason: str) -> dict[str, Any]:  # noqa: ARG001 (as the other verbs)
     at = broadcast.scheduled_at
-    if at is not None and at > timezone.now() and broadcast.status == BroadcastStatus.DRAFT:
-        broadcasting.schedule(broadcast, at, by=by)
-    else:
-        broadcasting.start(broadcast, by=by)
-    return broadcasting.standing(broadcast)
+    later = at if at and at > timezone.now() and broadcast.status == BroadcastStatus.DRAFT else None
+    asked = broadcasting.launch(broadcast, by=by, at=later)
+    standing = broadcasting.standing(broadcast)
+    return standing | {"status": APPROVAL_PENDING} if asked else standing

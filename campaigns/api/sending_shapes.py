@@ -207,3 +207,11 @@ class StandingShape(Shape):
     remaining = serializers.IntegerField()
 
     example = {"status": "paused", "in_flight": 12, "sent": 203, "remaining": 285}
+
+
+class PendingShape(StandingShape):
+    """As StandingShape, while a second person has to decide."""
+
+    status = serializers.ChoiceField(choices=[("approval_pending", "Waits for a second person")])
+
+    example = {"status": "approval_pending", "in_flight": 0, "sent": 0, "remaining": 12000}

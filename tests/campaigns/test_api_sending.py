@@ -278,3 +278,17 @@ def test_the_same_key_starts_once(api, template):
     assert [answer.status_code for answer in answers] == [200, 200]
     assert "Idempotent-Replayed" in answers[1]
     assert CampaignLeadMessage.objects.count() == 2
+
+
+def test_a_large_broadcast_answers_that_a_second_person_decides(api, template, settings):
+    settings.APPROVAL_PEOPLE = 0
+    broadcast = drafted(api, template)
+    at = "2099-01-01T00:00:00Z"
+
+    started = api.post(f"{BASE}/broadcasts/{broadcast['id']}/start")
+    scheduled = api.post(
+        f"{BASE}/broadcasts/{broadcast['id']}/transition", json={"event": "schedule", "scheduled_at": at}
+    )
+
+    assert (started.status_code, started.json()["status"]) == (202, "approval_pending")
+    assert refusal(scheduled) == (409, "approval_pending")
