@@ -6,7 +6,6 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from campaigns import content, media, variables
@@ -49,34 +48,6 @@ class BroadcastOpen(Conflict):
     code = "broadcast_open"
     message = "A broadcast of this template is scheduled, sending or paused."
 
-
-# Versions that may still send, and the newest approved one of those that came after each.
-REPLACED = """
-WITH RECURSIVE later AS (
-    SELECT id AS old, next_campaign_id AS heir FROM campaigns
-    WHERE next_campaign_id IS NOT NULL AND status <> 'archived'
-    UNION ALL
-    SELECT later.old, version.next_campaign_id FROM later JOIN campaigns version ON version.id = later.heir
-    WHERE version.next_campaign_id IS NOT NULL
-)
-SELECT old, max(heir) FROM later JOIN campaigns version ON version.id = heir AND version.status = 'approved'
-GROUP BY old
-"""
-
-# Leads of replaced versions move to the heir, but for people it already has; of two leads of one person, the newer.
-MOVE_LEADS = """
-UPDATE campaigns_campaignlead lead SET campaign_id = moving.heir
-FROM (
-    SELECT DISTINCT ON (given.heir, old.conversation_user_id) old.id, given.heir
-    FROM unnest(%s::bigint[], %s::bigint[]) AS given(old, heir)
-    JOIN campaigns_campaignlead old ON old.campaign_id = given.old AND old.active
-    WHERE NOT EXISTS (
-        SELECT FROM campaigns_campaignlead other
-        WHERE other.campaign_id = given.heir AND other.conversation_user_id = old.conversation_user_id)
-    ORDER BY given.heir, old.conversation_user_id, old.id DESC
-) moving
-WHERE lead.id = moving.id
-"""
 
 # What a new version takes over unless it is given anew.
 _INHERITED = ("content_type", "campaign_type", "variable_defaults")
@@ -133,34 +104,28 @@ def new_version(
     """
     with transaction.atomic():
         head = Campaign.objects.select_for_update().get(pk=campaign.pk)
-        if not head.is_head or head.status == CampaignStatus.ARCHIVED:
-            raise NotTheNewestVersion
+        check_newest(head)
         given = {name: changes.get(name, getattr(head, name)) for name in _INHERITED}
-        successor = Campaign(
-            account=head.account,
-            name=head.name,
-            language=head.language,
-            campaign_type=_campaign_type(given["campaign_type"]),
-            author_type=CampaignAuthorType.MERCHANT if by else head.author_type,
-            created_by_id=by.pk if by else None,
-            media_file=head.media_file,
-        )
-        if successor.campaign_type != head.campaign_type and _is_built_in(head):
-            raise Invalid(details={"campaign_type": ["A built-in template stays a service template."]})
+        successor = _successor(head, given["campaign_type"], by)
         if content_context is None:
             content_context, numbered = head.content_context, head.variables
-        defaults = given["variable_defaults"]
         keys = set(head.variables.values()) | custom_keys(head)
         with _with_media(successor, content_context, upload) as (context, trusted):
             # What the head shows was checked when it was written.
             known = {*trusted, *head.content_context.get("media", [])}
-            _write(successor, given["content_type"], context, numbered, defaults, known, keys)
+            _write(successor, given["content_type"], context, numbered, given["variable_defaults"], known, keys)
             # The name is free for the successor once the head points on; the reference is checked at the commit.
             successor.pk = successor.pk or _next_id()
             Campaign.objects.filter(pk=head.pk).update(next_campaign_id=successor.pk)
             successor.save(force_insert=True)
     campaign.next_campaign = successor
     return successor
+
+
+def check_newest(campaign: Campaign) -> None:
+    """Raise NotTheNewestVersion for a version that has a successor or was put away."""
+    if not campaign.is_head or campaign.status == CampaignStatus.ARCHIVED:
+        raise NotTheNewestVersion
 
 
 def custom_keys(campaign: Campaign) -> set[str]:
@@ -221,26 +186,6 @@ def archive(campaign: Campaign, *, by: Actor | None, reason: str = "") -> Campai
     return campaign
 
 
-def succeed() -> int:
-    """Archive versions that an approved later one replaces and nothing is sending any more; returns how many.
-
-    Their active leads move to the one that replaces them.
-    """
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(REPLACED)
-        heirs = dict(cursor.fetchall())
-        # A broadcast that starts locks its version: it is seen here, or finds the version archived.
-        locked = Campaign.objects.filter(pk__in=heirs).select_for_update().order_by("pk")
-        replaced = Campaign.objects.filter(pk__in=list(locked.values_list("pk", flat=True)))
-        in_use = Broadcast.objects.open().filter(campaign=OuterRef("pk"))
-        ids = replaced.exclude(Exists(in_use)).transition(
-            "archive", reason="replaced by its successor", enabled_at=None
-        )
-        if ids:
-            cursor.execute(MOVE_LEADS, [ids, [heirs[each] for each in ids]])
-    return len(ids)
-
-
 @contextlib.contextmanager
 def _with_media(
     campaign: Campaign, given: Mapping[str, Any], upload: UploadedFile[bytes] | None
@@ -259,8 +204,20 @@ def _with_media(
         raise
 
 
-def _is_built_in(campaign: Campaign) -> bool:
-    return Campaign.objects.versions_of(campaign).filter(author_type=CampaignAuthorType.SYSTEM).exists()
+def _successor(head: Campaign, campaign_type: object, by: Actor | None) -> Campaign:
+    successor = Campaign(
+        account=head.account,
+        name=head.name,
+        language=head.language,
+        campaign_type=_campaign_type(campaign_type),
+        author_type=CampaignAuthorType.MERCHANT if by else head.author_type,
+        created_by_id=by.pk if by else None,
+        media_file=head.media_file,
+    )
+    built_in = Campaign.objects.versions_of(head).filter(author_type=CampaignAuthorType.SYSTEM)
+    if successor.campaign_type != head.campaign_type and built_in.exists():
+        raise Invalid(details={"campaign_type": ["A built-in template stays a service template."]})
+    return successor
 
 
 def _write(

@@ -14,7 +14,7 @@ from django.db.models import Count
 from django.db.models.functions import Now
 
 from accounts import approvals
-from campaigns import authoring
+from campaigns import succession
 from campaigns.models import (
     Broadcast,
     BroadcastStatus,
@@ -171,7 +171,7 @@ def tend() -> None:
         _start_by_clock(broadcast)
     for broadcast in Broadcast.objects.sending():
         _look_after(broadcast)
-    authoring.succeed()
+    succession.succeed()
 
 
 def make_leases(broadcast: Broadcast) -> int:

@@ -13,8 +13,8 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from campaigns import leads
-from campaigns.authoring import NotTheNewestVersion
-from campaigns.models import Campaign, CampaignStatus
+from campaigns.authoring import check_newest
+from campaigns.models import Campaign
 from campaigns.phones import normalise
 from campaigns.values import MOST_VALUES, check_values
 from campaigns.variables import NAME
@@ -58,7 +58,7 @@ def import_csv(campaign: Campaign, upload: UploadedFile[bytes], *, by: Actor | N
     are custom variables (`name` is `lead_name`), and columns that no variable can be called are ignored. Raises
     NotTheNewestVersion as `leads.add`.
     """
-    _check_version(campaign)
+    check_newest(campaign)
     total = _checked(upload)
     upload.seek(0)
     header = _header(upload, campaign)
@@ -76,7 +76,7 @@ def import_csv(campaign: Campaign, upload: UploadedFile[bytes], *, by: Actor | N
 def run_slice(job: Job) -> bool:
     """Take in the next rows; True when the file is at its end. Rows, progress and place commit together."""
     campaign = Campaign.objects.for_account(job.account_id).select_related("account").get(pk=job.params["campaign"])
-    _check_version(campaign)
+    check_newest(campaign)
     with jobs.input_of(job).open("rb") as file:
         header = _header(file, campaign)
         file.seek(job.params.get("offset", header.size))
@@ -89,11 +89,6 @@ def run_slice(job: Job) -> bool:
     job.result = {name: job.result.get(name, 0) + n for name, n in counted.items()} | {"ignored_columns": ignored}
     job.save(update_fields=["params", "result"])
     return len(lines) < SLICE
-
-
-def _check_version(campaign: Campaign) -> None:
-    if not campaign.is_head or campaign.status == CampaignStatus.ARCHIVED:
-        raise NotTheNewestVersion
 
 
 def _take_in(job: Job, campaign: Campaign, header: Header, lines: Sequence[tuple[int, bytes]]) -> dict[str, int]:
@@ -189,13 +184,17 @@ def _columns(written: list[str], campaign: Campaign) -> list[str]:
     if phone is None:
         raise _refused(f"The first line must name a column with the phone number: {', '.join(PHONE_COLUMNS)}.")
     renamed = {**campaign.variables, phone: "phone_number", "name": "lead_name"}
-    columns = [name if NAME.fullmatch(name) else "" for name in (renamed.get(name, name) for name in names)]
-    used = [name for name in columns if name]
+    columns = [_variable(renamed.get(name, name)) for name in names]
+    used = list(filter(None, columns))
     if len(set(used)) < len(used):
         raise _refused("Two columns have the same name.")
     if len(used) > MOST_VALUES + 1:
         raise _refused(f"There are more than {MOST_VALUES} columns beside the phone number.")
     return columns
+
+
+def _variable(name: str) -> str:
+    return name if NAME.fullmatch(name) else ""
 
 
 def _plain(name: str) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 
-from campaigns.authoring import NotTheNewestVersion
-from campaigns.models import Campaign, CampaignLead, CampaignStatus, ConversationUser
+from campaigns.authoring import check_newest
+from campaigns.models import Campaign, CampaignLead, ConversationUser
 from campaigns.phones import normalise
 from campaigns.values import check_values
 from campaigns_project.refusals import Invalid
@@ -57,17 +57,8 @@ def add(campaign: Campaign, rows: Sequence[Any]) -> dict[str, Any]:
     counted in `opted_out` too, and left out when sending. Raises Invalid, by index, when no row is valid, and
     NotTheNewestVersion for an old version.
     """
-    if not campaign.is_head or campaign.status == CampaignStatus.ARCHIVED:
-        raise NotTheNewestVersion
-    phones = _phones_of(campaign.account, rows)
-    valid: dict[str, dict[str, str]] = {}
-    faults: dict[int, dict[str, list[str]]] = {}
-    for index, row in enumerate(rows):
-        try:
-            phone = _phone_of(row, phones)
-            valid[phone] = check_values(row.get("custom_variables", {}), variables=campaign.variables)
-        except Invalid as refusal:
-            faults[index] = refusal.details
+    check_newest(campaign)
+    valid, faults = _sorted_out(campaign, rows)
     if rows and not valid:
         raise Invalid(
             details={f"leads.{index}.{path}": why for index, found in faults.items() for path, why in found.items()}
@@ -117,6 +108,22 @@ def for_test(campaign: Campaign, phone: str) -> CampaignLead:
             account=campaign.account, campaign=campaign, conversation_user=person, defaults={"active": False}
         )
     return lead
+
+
+def _sorted_out(
+    campaign: Campaign, rows: Sequence[Any]
+) -> tuple[dict[str, dict[str, str]], dict[int, dict[str, list[str]]]]:
+    """Variables by phone for the rows that can be leads (the last word counts), and faults by index for the rest."""
+    phones = _phones_of(campaign.account, rows)
+    valid: dict[str, dict[str, str]] = {}
+    faults: dict[int, dict[str, list[str]]] = {}
+    for index, row in enumerate(rows):
+        try:
+            phone = _phone_of(row, phones)
+            valid[phone] = check_values(row.get("custom_variables", {}), variables=campaign.variables)
+        except Invalid as refusal:
+            faults[index] = refusal.details
+    return valid, faults
 
 
 def _phones_of(account: Account, rows: Iterable[Any]) -> dict[Any, str]:

@@ -4,7 +4,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError
 
-from campaigns import authoring, content, media
+from campaigns import authoring, content, media, succession
 from campaigns.library import DEFAULT_CAMPAIGNS, DEFAULT_COMMERCE_CAMPAIGNS
 from campaigns.models import Campaign, CampaignLead
 from campaigns_project.refusals import Invalid
@@ -267,7 +267,7 @@ def test_an_approved_successor_takes_over_the_active_leads():
     new = approved_successor(old)
     CampaignLeadFactory(campaign=new, conversation_user=there.conversation_user, active=False)
 
-    assert (authoring.succeed(), authoring.succeed()) == (1, 0)
+    assert (succession.succeed(), succession.succeed()) == (1, 0)
 
     at = dict(CampaignLead.objects.values_list("pk", "campaign_id"))
     assert (at[waiting.pk], at[there.pk], at[sent.pk]) == (new.pk, old.pk, old.pk)
@@ -280,16 +280,16 @@ def test_a_version_goes_on_until_its_successor_is_approved(status):
     old = CampaignFactory(status="approved")
     in_state(revise(old), status)
 
-    assert authoring.succeed() == 0
+    assert succession.succeed() == 0
 
 
 def test_a_version_in_use_is_replaced_when_its_broadcast_has_ended():
     broadcast = BroadcastFactory(status="sending")
     approved_successor(broadcast.campaign)
-    assert authoring.succeed() == 0
+    assert succession.succeed() == 0
 
     broadcast.cancel()
-    assert authoring.succeed() == 1
+    assert succession.succeed() == 1
 
 
 def test_a_version_is_replaced_over_a_rejected_one_in_between():
@@ -299,7 +299,7 @@ def test_a_version_is_replaced_over_a_rejected_one_in_between():
     CampaignLead.objects.filter(pk=new.pk).update(conversation_user=old.conversation_user)
     heir = approved_successor(rejected)
 
-    assert authoring.succeed() == 2
+    assert succession.succeed() == 2
     assert list(CampaignLead.objects.of(heir).active()) == [new]
 
 
