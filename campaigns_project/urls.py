@@ -5,8 +5,10 @@ from django.urls import URLPattern, URLResolver, path
 
 from accounts import api as accounts_api
 from accounts import pages as accounts_pages
+from accounts import settings_pages
+from campaigns import page_urls as campaigns_pages
 from campaigns import urls as campaigns_urls
-from campaigns_project import kit, pages, service
+from campaigns_project import home, kit, pages, service
 from campaigns_project.api import documents, jobs
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -16,6 +18,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *jobs.urlpatterns,
     *campaigns_urls.urlpatterns,
     *accounts_pages.urlpatterns,
+    *settings_pages.urlpatterns,
+    *home.urlpatterns,
+    *campaigns_pages.urlpatterns,
     path("admin/", admin.site.urls),
     path("kit", kit.Kit.as_view(), name="kit"),
     path("kit/confirm", kit.KitConfirm.as_view(), name="kit-confirm"),

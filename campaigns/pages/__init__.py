@@ -1,0 +1,1 @@
+"""The merchants' door to WhatsApp: templates, the wizard, broadcasts, people. No rule lives here."""
