@@ -114,7 +114,7 @@ def poll() -> int:
     began, moved = time.monotonic(), 0
     for campaign in due.order_by(F("polled_at").asc(nulls_first=True), "pk")[:ASK_AT_ONCE]:
         try:
-            moved += _ask(campaign)
+            moved += ask(campaign)
         except Unreachable as trouble:
             log.warning("no word on a template", campaign=campaign.pk, trouble=str(trouble))
             if trouble.refused is None:
@@ -176,7 +176,7 @@ def template_lane() -> Lane:
 
 async def call(call: Call) -> Outcome:
     """Create the content and ask for its review."""
-    return await in_thread(_submit, call.row_id, call.payload["connection"])
+    return await in_thread(hand_in, call.row_id, call.payload["connection"])
 
 
 async def find(question: OpenQuestion) -> Sequence[Found]:
@@ -208,7 +208,8 @@ def tend() -> None:
     poll()
 
 
-def _submit(campaign_id: int, connection_id: int) -> Outcome:
+def hand_in(campaign_id: int, connection_id: int) -> Outcome:
+    """Create the content and ask for its review, in this thread; Accepted carries the content's SID."""
     campaign = Campaign.objects.select_related("account").get(pk=campaign_id)
     try:
         reviewer = _reviewer(connection_id)
@@ -264,7 +265,7 @@ def _is_final(outcome: Outcome) -> bool:
     return isinstance(outcome, Refused) and not outcome.retry and outcome.effect != "pause_connection"
 
 
-def _ask(campaign: Campaign) -> bool:
+def ask(campaign: Campaign) -> bool:
     """One question about one version; raises Unreachable, and it is asked again later."""
     link = Connection.objects.for_account(campaign.account_id).filter(provider="twilio", refused_at=None).first()
     Campaign.objects.filter(pk=campaign.pk).update(polled_at=Now())

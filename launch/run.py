@@ -178,7 +178,7 @@ WELCOME = """
   phone     {sandbox}/phone   (the sandbox: nothing leaves this machine)
 
   log in as operator@demo.test, merchant@demo.test or neighbour@demo.test
-  password  demo-password
+  password  demo-password-1
 
   curl -s -H 'Authorization: Bearer {token}' {base}/api/v1/campaign/
 

@@ -155,7 +155,7 @@ def test_a_submission_whose_lease_was_lost_gets_one_again(settings):
 def submitted(campaign, settings, *answers):
     with Canned(*answers, keep=True).open() as canned:
         settings.TWILIO_CONTENT_URL = canned.url
-        return approval._submit(campaign.pk, link(campaign).pk), [asked.method for asked in canned.asked]
+        return approval.hand_in(campaign.pk, link(campaign).pk), [asked.method for asked in canned.asked]
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_submission_is_certain_or_unknown(settings, answers, outcome, asked):
 def test_a_submission_without_credentials_has_not_happened(settings):
     campaign = template()
 
-    assert isinstance(approval._submit(campaign.pk, link(campaign).pk + 1000), Refused)
+    assert isinstance(approval.hand_in(campaign.pk, link(campaign).pk + 1000), Refused)
 
 
 def found(campaign, settings, *answers):

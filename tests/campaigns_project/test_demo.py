@@ -1,0 +1,72 @@
+"""The demo: alive at once, and filled in once."""
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from accounts.models import Account, User
+from campaigns.models import Broadcast, Campaign, CampaignLeadMessage, CampaignStatus
+from campaigns_project import demo
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def small(sandbox, settings, monkeypatch):
+    settings.TWILIO_CONTENT_URL = settings.TWILIO_API_URL = sandbox.url
+    monkeypatch.setattr(demo, "PEOPLE", 50)
+    return sandbox
+
+
+def shop():
+    return Account.objects.get(name="Harbor Coffee")
+
+
+def counted():
+    models = (Account, User, Campaign, Broadcast, CampaignLeadMessage)
+    return {model.__name__: model.objects.count() for model in models}
+
+
+def test_the_demo_shows_every_state_and_is_filled_in_once(small, client):
+    call_command("demo")
+    first = counted()
+    call_command("demo")
+
+    own = Campaign.objects.for_account(shop())
+    assert counted() == first
+    assert set(own.values_list("status", flat=True)) == set(CampaignStatus.values)
+    broadcasts = Broadcast.objects.for_account(shop())
+    assert sorted(broadcasts.values_list("status", flat=True)) == ["completed", "paused", "sending"]
+    finished = CampaignLeadMessage.objects.of(broadcasts.get(status="completed"))
+    assert set(finished.values_list("status", flat=True)) == {
+        *("sent", "delivered", "read", "undelivered", "failed"),
+        "skipped",
+    }
+    for email in ("merchant@demo.test", "neighbour@demo.test", "operator@demo.test"):
+        assert client.login(username=email, password=demo.PASSWORD)
+
+
+def test_a_new_broadcast_starts_when_none_is_on_its_way(small):
+    call_command("demo")
+    Broadcast.objects.sending().transition("cancel")
+    call_command("demo")
+
+    assert Broadcast.objects.sending().get().rate_per_second == demo.PER_SECOND
+
+
+def test_the_demo_is_not_filled_in_beside_a_real_provider(settings):
+    settings.TWILIO_API_URL = "https://api.twilio.com"
+
+    with pytest.raises(CommandError, match="only filled in where Twilio is the sandbox"):
+        call_command("demo")
+
+
+@pytest.mark.parametrize(
+    ("refused", "said"), [({"status_500": 1.0}, "does not take"), ({"approve_after_ms": 60_000}, "has not approved")]
+)
+def test_a_sandbox_that_does_not_play_along_is_told(small, monkeypatch, refused, said):
+    small.settings(**refused)
+    monkeypatch.setattr(demo, "PATIENCE", 0.3)
+
+    with pytest.raises(CommandError, match=said):
+        call_command("demo")
+    assert not Broadcast.objects.exists()
