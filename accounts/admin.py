@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 
+from accounts import onboarding
 from accounts.models import Account, Approval, Connection, Membership, User
 from campaigns_project.models import AuditEntry, Job
 from lifecycle.admin import TransitionAdminMixin
@@ -43,6 +44,12 @@ class AccountAdmin(TransitionAdminMixin, admin.ModelAdmin):  # type: ignore[type
     search_fields = ("name", "uuid")
     readonly_fields = ("uuid", "created_at")
     inlines = (MembershipInline,)
+
+    def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
+        """A new account gets what every account starts with."""
+        super().save_model(request, obj, form, change)
+        if not change:
+            onboarding.welcome(obj)
 
 
 @admin.register(User)

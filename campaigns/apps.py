@@ -6,9 +6,11 @@ class CampaignsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from campaigns import approval, conversations, importing, sending  # noqa: F401 (registers the import)
+        from accounts import onboarding
+        from campaigns import approval, authoring, conversations, importing, sending  # noqa: F401 (registers the import)
         from dispatch import inbox, lane
 
+        onboarding.on_opening(authoring.onboard)
         lane.register(sending.LANE, sending.whatsapp_lane)
         lane.register(approval.LANE, approval.template_lane)
         inbox.handles("twilio", "status", conversations.apply_statuses)

@@ -57,6 +57,7 @@ NAVIGATION = (
             ("People", "/people", "people"),
         ),
     ),
+    ("Settings", (("WhatsApp", "/settings/whatsapp", "phone"),)),
     ("Developers", (("API docs", "/api/docs/", "code"), ("Design kit", "/kit", "swatch"))),
 )
 
