@@ -62,6 +62,14 @@ def grant(
         Suppression.objects.for_account(account).filter(channel=channel, address_hash=hashed).delete()
 
 
+def lift(suppression: Suppression, *, source: str, proof: dict[str, Any]) -> None:
+    """Messages may go to this address again, of which only the hash is known; `proof` says who says so and why."""
+    account, channel, hashed = suppression.account, suppression.channel, suppression.address_hash
+    with transaction.atomic():
+        _enter(account, ConsentEntry.Act.GRANTED, channel, hashed, source, proof, None)
+        Suppression.objects.for_account(account).filter(channel=channel, address_hash=hashed).delete()
+
+
 def is_suppressed(account: Account, *, channel: str, address: str) -> bool:
     hashed = address_hash(account.pk, channel, address)
     return Suppression.objects.for_account(account).filter(channel=channel, address_hash=hashed).exists()

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 from crm import consent
-from crm.models import ConsentEntry, Suppression
+from crm.models import ConsentEntry, Customer, Event, Suppression
 from tests.factories import AccountFactory, CustomerFactory
 
 pytestmark = pytest.mark.django_db
@@ -70,3 +70,28 @@ def test_a_suppression_keeps_no_address():
 
     kept = Suppression.objects.for_account(account).values().get()
     assert not any(ANNA["address"][2:] in str(value) for value in kept.values())
+
+
+def test_a_suppression_can_be_lifted_by_somebody_who_sees_its_hash_only():
+    account = AccountFactory()
+    consent.withdraw(account, **ANNA)
+
+    consent.lift(Suppression.objects.for_account(account).get(), source="operator", proof={"reason": "asked by phone"})
+
+    assert (suppressed(account), acts(account)) == (False, ["withdrawn", "granted"])
+
+
+@pytest.mark.parametrize(
+    "row, name",
+    [
+        (ConsentEntry(channel="sms", act="granted"), "sms granted"),
+        (Suppression(channel="sms", reason="opted_out"), "sms opted_out"),
+        (Event(type="page.viewed", event_id="e-1"), "page.viewed e-1"),
+        (Customer(first_name="Anna", email="a@example.test"), "Anna"),
+        (Customer(email="a@example.test", phone="+15550000001"), "a@example.test"),
+        (Customer(phone="+15550000001"), "+15550000001"),
+        (Customer(public_id="cust_1"), "cust_1"),
+    ],
+)
+def test_rows_are_called_by_what_a_person_knows_of_them(row, name):
+    assert str(row) == name
