@@ -53,7 +53,6 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_celery_beat",
-    "django_structlog",
     "campaigns_project",
     "lifecycle",
     "accounts",
@@ -214,6 +213,12 @@ TWILIO_SLOWEST_SECONDS = env.float("TWILIO_SLOWEST_SECONDS", default=60)
 TWILIO_QUIET_SECONDS = env.float("TWILIO_QUIET_SECONDS", default=900)
 # How often WhatsApp is asked about a template in review; decided ones are asked about 15 times less often.
 TEMPLATE_POLL_SECONDS = env.float("TEMPLATE_POLL_SECONDS", default=2 if TWILIO_CONTENT_URL == SANDBOX_URL else 30)
+# Where operators look an id up (`{id}`); nowhere while the sandbox answers.
+_CONSOLE = "" if TWILIO_API_URL == SANDBOX_URL else "https://console.twilio.com/us1"
+PROVIDER_CONSOLES = {
+    "message": env.str("TWILIO_MESSAGE_CONSOLE", default=_CONSOLE and f"{_CONSOLE}/monitor/logs/sms/{{id}}"),
+    "content": env.str("TWILIO_CONTENT_CONSOLE", default=_CONSOLE and f"{_CONSOLE}/develop/sms/content-template-builder"),
+}
 TWILIO_CONNECTIONS = env.int("TWILIO_CONNECTIONS", default=100)
 # What one message is estimated to cost, in minor units of the account's currency.
 MESSAGE_PRICE_MINOR = {"marketing": 7, "service": 2}

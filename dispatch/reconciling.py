@@ -69,6 +69,9 @@ class Reconciler:
         except Unreachable as refusal:
             log.warning("not answered", lane=self.lane.name, attempt=question.attempt_id, detail=str(refusal))
             return None
+        except Exception:  # one question that cannot be asked must not end the others
+            log.exception("not asked", lane=self.lane.name, attempt=question.attempt_id)
+            return None
 
     async def _conclude(
         self, connection: psycopg.AsyncConnection[Any], asked: dict[str, Any], found: list[Found] | None
