@@ -285,16 +285,21 @@ class TemplateForm(forms.Form):
             del self.fields["name"], self.fields["language"]
 
     def _add_button(self, row: int) -> None:
+        # Three small fields stand in one line, so their names are said to screen readers only.
+        def named(what: str, hint: str = "") -> dict[str, str]:
+            return {"class": "input", "aria-label": f"Button {row} {what}", **({"placeholder": hint} if hint else {})}
+
+        kinds = [("QUICK_REPLY", "Reply"), ("URL", "Link"), ("PHONE_NUMBER", "Call")]
         self.fields[f"button_{row}_kind"] = forms.ChoiceField(
-            required=False,
-            label=f"Button {row} does",
-            choices=[("QUICK_REPLY", "Reply"), ("URL", "Link"), ("PHONE_NUMBER", "Call")],
+            required=False, choices=kinds, widget=forms.Select(attrs=named("does"))
         )
         self.fields[f"button_{row}_title"] = forms.CharField(
-            required=False, label=f"Button {row} says", max_length=LONGEST_BUTTON_TITLE
+            required=False, max_length=LONGEST_BUTTON_TITLE, widget=forms.TextInput(attrs=named("says", "Says"))
         )
         self.fields[f"button_{row}_value"] = forms.CharField(
-            required=False, label=f"Button {row} leads to", max_length=2048
+            required=False,
+            max_length=2048,
+            widget=forms.TextInput(attrs=named("leads to", "Address, number or reply id")),
         )
 
     @property

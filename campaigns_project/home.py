@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import Approval, Connection
 from campaigns import broadcasting
 from campaigns.models import Broadcast, BroadcastStatus, Campaign, CampaignLeadMessage, CampaignStatus
-from campaigns.pages import checks, words
+from campaigns.pages import words
 from campaigns.pages import progress as standing
 from campaigns.pages.door import MerchantPage, address_of, searched
 from campaigns_project.pages import fragment, paged
@@ -124,7 +124,7 @@ def _templates(account: Account) -> Iterator[dict[str, Any]]:
             detail = "WhatsApp usually answers within a day."
             yield {"tone": "blue", "title": f"{one.name} is still in review", "detail": detail, "href": href}
         else:
-            detail = one.rejection_reason or checks.why_not(one)
+            detail = one.rejection_reason or "It can’t be sent."
             verb = {"rejected": "was rejected", "paused": "was paused by WhatsApp"}.get(
                 one.status, "was disabled by WhatsApp"
             )
@@ -149,7 +149,7 @@ def _numbers(account: Account) -> dict[str, Any]:
     delivered = sum(row[2] for row in found if row[0] in ("delivered", "read"))
     return {
         "sent": sent,
-        "delivered": standing.percent(delivered, sent),
+        "delivered": f"{standing.percent(delivered, sent)} delivered" if sent else "",
         "replied": sum(row[3] for row in found),
         "cost": sum(row[2] * settings.MESSAGE_PRICE_MINOR[row[1]] for row in taken),
     }

@@ -80,7 +80,7 @@ def _form(broadcast: Broadcast, progress: Progress, action: str, data: Any) -> f
 
 def _verb(broadcast: Broadcast, progress: Progress, action: str) -> str:
     if action == "cancel":
-        return "Discard this draft" if broadcast.status == BroadcastStatus.DRAFT else "Cancel this broadcast"
+        return "Discard this draft" if broadcast.status == BroadcastStatus.DRAFT else "Stop for good"
     return {
         "pause": "Pause sending",
         "resume": f"Send {words.messages(progress.remaining)}",

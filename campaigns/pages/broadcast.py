@@ -92,7 +92,7 @@ def _tiles(progress: Progress) -> list[dict[str, Any]]:
             "label": "Sent",
             "value": f"{progress.reached:,}",
             "of": meant,
-            "note": share(progress.reached, progress.meant),
+            "note": _of(share(progress.reached, progress.meant), "people who can get one"),
         },
         {
             "label": "Delivered",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
@@ -211,6 +213,9 @@ def shown_of(form: TemplateForm) -> dict[str, Any]:
         cleaned = form.cleaned_data
     whole = {**{name: form[name].value() for name in form.fields if name not in cleaned}, **cleaned}
     fallbacks = whole.get("fallbacks")
+    if isinstance(fallbacks, str):
+        with suppress(ValidationError):
+            fallbacks = form.fields["fallbacks"].clean(fallbacks)
     return {
         **whole,
         "content_type": whole.get("content_type") or ContentType.TEXT,

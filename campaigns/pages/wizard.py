@@ -161,9 +161,10 @@ class Template(Step):
             }
             for one in self._offered(broadcast)
         ]
-        offered.sort(key=lambda each: not each["open"])
         size = drafting.audience_size(broadcast.campaign)
-        return self.page(broadcast, status, offered=offered, problem=problem, size=size)
+        ready = [one for one in offered if one["open"] or one["here"]]
+        others = [one for one in offered if not one["open"] and not one["here"]]
+        return self.page(broadcast, status, ready=ready, others=others, problem=problem, size=size)
 
 
 class Personalise(Step):

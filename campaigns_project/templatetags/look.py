@@ -272,8 +272,9 @@ def bubble(
     return {
         "merchant": merchant,
         "initial": merchant[:1].upper(),
-        "title": shown(content.get("title", "")),
-        "body": shown(content.get("body", "")),
+        # A card has no body: its title is the message.
+        "title": shown(content.get("title", "")) if content.get("body") else "",
+        "body": shown(content.get("body") or content.get("title", "")),
         "footer": shown(content.get("footer") or content.get("subtitle") or ""),
         "media": [str(url).rsplit("/", 1)[-1] for url in content.get("media") or []],
         "actions": [{**action, "title": shown(action.get("title", ""))} for action in content.get("actions") or []],
