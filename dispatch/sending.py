@@ -103,7 +103,7 @@ class LaneSender:
         leases = await (await connection.execute(self.sql.take_leases, names)).fetchall()
         if not leases:
             self.look_at = time.monotonic() + IDLE_SECONDS
-        for lease in leases:
+        for lease in sorted(leases, key=lambda each: each["id"]):
             crashpoint("lease.taken")
             pace = await (await connection.execute(self.sql.scope_pace, {"scope": lease["scope_id"]})).fetchone()
             rows = await connection.execute(
