@@ -4,3 +4,7 @@ from django.apps import AppConfig
 class CampaignsProjectConfig(AppConfig):
     name = "campaigns_project"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # After every app's own admin, some of which it replaces.
+        from campaigns_project.admin import schedules  # noqa: F401 (registers)

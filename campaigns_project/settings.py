@@ -193,13 +193,9 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "fast"
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# Where the application of the clock and the queue is found by those below it.
+CLOCK = "campaigns_project.celery.app"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-CELERY_BEAT_SCHEDULE = {
-    "keep senders": {"task": "dispatch.tasks.keep_senders", "schedule": 2.0},
-    "sweep": {"task": "dispatch.tasks.sweep", "schedule": 2.0},
-    "apply webhooks": {"task": "dispatch.tasks.apply_inbox", "schedule": 2.0},
-    "forget old webhooks": {"task": "dispatch.tasks.forget_old_webhooks", "schedule": 24 * 3600.0},
-}
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 

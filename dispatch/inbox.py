@@ -103,6 +103,14 @@ def replay(entry: InboxEntry) -> None:
     )
 
 
+def ignore(entry: InboxEntry) -> bool:
+    """Nobody applies this entry any more; False when it was applied meanwhile."""
+    open_still = InboxEntry.objects.filter(
+        pk=entry.pk, result__in=[InboxEntry.Result.WAITING, InboxEntry.Result.FAILED]
+    )
+    return bool(open_still.update(result=InboxEntry.Result.NO_EFFECT, applied_at=Now()))
+
+
 def forget_old() -> int:
     """Delete what is older than KEEP_DAYS and no longer waiting."""
     with connection.cursor() as cursor:

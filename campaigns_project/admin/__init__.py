@@ -18,7 +18,8 @@ from django.contrib.admin.apps import AdminConfig
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest
+    from django.template.response import TemplateResponse
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class CampaignsAdminSite(admin.AdminSite):
     site_title = "Campaigns"
     index_title = "Operations"
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """What needs somebody now, then every list."""
         tiles = [made for make in _tiles if (made := make(request)) is not None]
         return super().index(request, {"tiles": tiles, **(extra_context or {})})
