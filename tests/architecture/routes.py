@@ -1,0 +1,159 @@
+"""Every address there is, with its door and what it takes. A route that is not declared here fails a test."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from tests.architecture.world import THEIRS, job_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CAMPAIGN = "api/v1/campaign"
+
+# API operations with the permission each takes (spec: api › Roles).
+API = {
+    f"GET {CAMPAIGN}": "view",
+    f"GET {CAMPAIGN}/content-types": "view",
+    f"GET {CAMPAIGN}/default-campaign-names": "view",
+    f"GET {CAMPAIGN}/create-default": "author",
+    f"POST {CAMPAIGN}/create-default": "author",
+    f"POST {CAMPAIGN}/create": "author",
+    f"POST {CAMPAIGN}/update/<int:pk>": "author",
+    f"POST {CAMPAIGN}/submit/<int:pk>": "author",
+    f"POST {CAMPAIGN}/enable/<int:pk>": "send",
+    f"POST {CAMPAIGN}/disable/<int:pk>": "send",
+    f"POST {CAMPAIGN}/archive/<int:pk>": "author",
+    f"POST {CAMPAIGN}/add-leads": "author",
+    f"POST {CAMPAIGN}/add-leads/import": "author",
+    f"GET {CAMPAIGN}/leads/<int:pk>": "view",
+    f"DELETE {CAMPAIGN}/leads/<int:pk>": "author",
+    f"POST {CAMPAIGN}/preview/<int:pk>": "view",
+    f"POST {CAMPAIGN}/test-send/<int:pk>": "send",
+    f"POST {CAMPAIGN}/broadcasts": "author",
+    f"GET {CAMPAIGN}/broadcasts/<int:pk>": "view",
+    f"GET {CAMPAIGN}/broadcasts/<int:pk>/messages": "view",
+    f"POST {CAMPAIGN}/broadcasts/<int:pk>/start": "send",
+    f"POST {CAMPAIGN}/broadcasts/<int:pk>/pause": "send",
+    f"POST {CAMPAIGN}/broadcasts/<int:pk>/resume": "send",
+    f"POST {CAMPAIGN}/broadcasts/<int:pk>/cancel": "send",
+    # Whoever may look may ask; the event itself then asks for more.
+    f"POST {CAMPAIGN}/broadcasts/<int:pk>/transition": "view",
+    f"POST {CAMPAIGN}/<int:pk>/transition": "view",
+    f"GET {CAMPAIGN}/media/<int:merchant_id>/<int:campaign_id>/<path:file_path>": "view",
+    f"GET {CAMPAIGN}/<int:pk>": "view",
+    f"GET {CAMPAIGN}/<int:pk>/leads": "view",
+    "GET api/v1/jobs/<str:job_id>": "view",
+    "POST api/v1/jobs/<str:job_id>/cancel": "author",
+    "GET api/v1/jobs/<str:job_id>/errors": "view",
+}
+
+# Open to everybody: nothing there is anybody's own, or a password or a signature opens it.
+OPEN = {
+    "POST api/v1/auth/token",
+    "POST api/v1/auth/refresh",
+    f"GET {CAMPAIGN}/redirect/<str:token>",
+    f"POST {CAMPAIGN}/webhooks/twilio/status/<uuid:attempt>",
+    f"POST {CAMPAIGN}/webhooks/twilio/inbound",
+    "GET api/schema",
+    "GET api/docs",
+    "GET healthz",
+    "GET readyz",
+    "GET metrics",
+    "GET login",
+    "POST login",
+    "POST logout",
+    "GET kit",
+    "GET kit/confirm",
+    "POST theme",
+}
+
+# Pages of people who are signed in.
+BROADCAST, TEMPLATE = "campaigns/wa_<row:pk>", "templates/<row:pk>"
+PAGES = {
+    *("", "live", "campaigns", "campaigns/new", "people", "people/<row:pk>", "settings/whatsapp", "switch-account"),
+    *(BROADCAST, f"{BROADCAST}/live", f"{BROADCAST}/people", f"{BROADCAST}/people/<row:message>"),
+    *(f"{BROADCAST}/export", f"{BROADCAST}/confirm/<slug:action>"),
+    *(f"{BROADCAST}/edit/{step}" for step in ("audience", "template", "personalise", "review")),
+    *(f"{BROADCAST}/edit/{piece}" for piece in ("preview", "test", "decide")),
+    *("templates", "templates/new", "templates/preview", "templates/defaults"),
+    *(TEMPLATE, f"{TEMPLATE}/confirm/<slug:action>", f"{TEMPLATE}/people", f"{TEMPLATE}/people/<row:lead>/remove"),
+    *("jobs/<slug:public_id>", "jobs/<slug:public_id>/live", "jobs/<slug:public_id>/errors"),
+}
+
+# Everything below the operators' door, as Django lists it.
+STAFF = "admin"
+
+
+@dataclass(frozen=True)
+class Route:
+    """One pattern of the URL configuration, without slashes around it."""
+
+    address: str
+    callback: Any
+
+    @property
+    def door(self) -> str:
+        if self.address == STAFF or self.address.startswith(f"{STAFF}/"):
+            return "staff"
+        declared = {"page": PAGES, **{name: {_split(each)[1] for each in them} for name, them in _BY_METHOD.items()}}
+        return next((name for name, addresses in declared.items() if self.address in addresses), "undeclared")
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods it is declared for; pages and the operators' door are read and written."""
+        if self.door in {"page", "staff"}:
+            return ["GET", "POST"]
+        return [_split(each)[0] for them in _BY_METHOD.values() for each in them if _split(each)[1] == self.address]
+
+    @property
+    def view(self) -> Any:
+        """The class of an API door."""
+        return self.callback.cls
+
+    def path(self, owner: int = THEIRS, **words: str) -> str:
+        """The address with ids of the owner's in every place, but for the `words` given by name."""
+
+        def placed(match: re.Match[str]) -> str:
+            name = match[1].rpartition(":")[2]
+            known = {"job_id": job_id(owner), "public_id": job_id(owner), "attempt": str(uuid.UUID(int=owner))}
+            action = "cancel" if self.address.startswith(BROADCAST) else "archive"
+            return str({"action": action, **known, **words}.get(name, owner))
+
+        return "/" + re.sub(r"<([^>]+)>", placed, self.address)
+
+    def __str__(self) -> str:
+        return self.address or "home"
+
+
+_BY_METHOD: dict[str, Any] = {"api": API, "open": OPEN}
+
+
+def routes(*doors: str) -> list[Route]:
+    """Every route, or those of some doors."""
+    found = sorted(set(_walk(get_resolver().url_patterns, "")), key=lambda route: route.address)
+    return [route for route in found if not doors or route.door in doors]
+
+
+def operations() -> list[tuple[Route, str]]:
+    """Every route of the API with each of its methods."""
+    return [(route, method) for route in routes("api") for method in route.methods]
+
+
+def _split(operation: str) -> tuple[str, str]:
+    method, _, address = operation.partition(" ")
+    return method, address
+
+
+def _walk(patterns: list[Any], prefix: str) -> Iterator[Route]:
+    for pattern in patterns:
+        address = prefix + str(pattern.pattern).removeprefix("^").removesuffix("$")
+        if isinstance(pattern, URLResolver):
+            yield from _walk(pattern.url_patterns, address)
+        elif isinstance(pattern, URLPattern):
+            yield Route(address.strip("/"), pattern.callback)

@@ -1,0 +1,96 @@
+"""One of everything for an account: each row has the account's number as its id, each text the account's mark."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from accounts.scoping import Owned
+from campaigns import media
+from campaigns_project.models import AuditEntry, Job
+from crm import consent, events
+from tests import factories
+from tests.providers.test_images import picture
+
+if TYPE_CHECKING:
+    from accounts.models import Membership
+
+# Ours, our neighbour's, and of no object at all.
+OURS, THEIRS, NOBODYS = 7_000_000, 7_000_001, 7_000_002
+OWNED = [model for model in apps.get_models() if issubclass(model, Owned)] + [Job, AuditEntry]
+
+
+def mark(owner: int) -> str:
+    """What stands in every text of the owner's."""
+    return f"mark-of-{owner}"
+
+
+def phone(owner: int) -> str:
+    return f"+1555{owner}"
+
+
+def job_id(owner: int) -> str:
+    return f"job_{owner:016}"
+
+
+def marks(owner: int) -> tuple[str, ...]:
+    """What no answer to anybody else may hold; the id itself may, where the caller said it."""
+    return mark(owner), phone(owner)[1:], f"ACfake{owner:028d}"
+
+
+def build(owner: int = THEIRS) -> Membership:
+    """The account with everything in it; returns the membership of its person, who is its tenant_admin."""
+    own: dict[str, Any] = {"pk": owner}
+    account = factories.AccountFactory(**own, name=mark(owner), uuid=uuid.UUID(int=owner))
+    owned = {**own, "account": account}
+    user = factories.UserFactory(**own, email=f"{mark(owner)}@example.test", name=mark(owner))
+    membership = factories.MembershipFactory(**owned, user=user)
+    factories.ConnectionFactory(**owned, external_id=f"ACfake{owner:028d}", sender=phone(owner))
+    factories.ApprovalFactory(**owned, asked_by=user, target_id=owner, summary={"name": mark(owner), "people": 1})
+    AuditEntry.objects.create(**owned, action="look", target=mark(owner), actor=user)
+    customer = factories.CustomerFactory(
+        **owned, first_name=mark(owner), phone=phone(owner), public_id=f"cust_{owner:016}"
+    )
+    campaign = factories.CampaignFactory(**owned, name=mark(owner), body=mark(owner), status="approved")
+    person = factories.ConversationUserFactory(
+        **owned, phone=phone(owner), name=mark(owner), customer=customer,
+        address_hash=consent.phone_hash(account.pk, phone(owner)),
+    )  # fmt: skip
+    lead = factories.CampaignLeadFactory(
+        **owned, campaign=campaign, conversation_user=person, custom_variables={"note": mark(owner)}
+    )
+    broadcast = factories.BroadcastFactory(**owned, campaign=campaign, preflight=PREFLIGHT)
+    message = factories.CampaignLeadMessageFactory(
+        **owned, broadcast=broadcast, campaign_lead=lead, context={"body": mark(owner)}
+    )
+    factories.MessageAttemptFactory(
+        **owned, row=message, uuid=uuid.UUID(int=owner), detail=mark(owner), state="released"
+    )
+    Job.objects.create(**owned, public_id=job_id(owner), kind="lead_import", message=mark(owner))
+    consent.withdraw(account, channel="whatsapp", address=phone(owner), source=mark(owner))
+    events.record(account, type="order.completed", event_id=mark(owner), phone=phone(owner))
+    return membership
+
+
+PREFLIGHT = {
+    "audience": 1,
+    "skips": {},
+    "missing_variables": [],
+    "template_status": "approved",
+    "estimated_cost": {"amount": 7, "currency": "USD"},
+    "can_start": True,
+}
+
+
+def picture_of(membership: Membership) -> str:
+    """A stored picture of the account's template; its path below the media."""
+    upload = SimpleUploadedFile("x.png", picture("PNG"), "image/png")
+    return media.store(membership.account, membership.account.pk, upload)
+
+
+def belongings(account: Any) -> dict[str, list[str]]:
+    """Everything an account owns, as it stands."""
+    return {model.__name__: sorted(map(str, model.objects.filter(account=account).values())) for model in OWNED}
