@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.db.models import Q
+from django.forms.models import BaseInlineFormSet
 from django.urls import reverse
 
 from accounts import onboarding
@@ -30,8 +31,17 @@ if TYPE_CHECKING:
 REFUSED = Q(refused_at__isnull=False)
 
 
+class MembershipForms(BaseInlineFormSet):  # type: ignore[type-arg]  # generic in the stubs only
+    """An account has no name for its memberships, from which Django would make the fields' names."""
+
+    @classmethod
+    def get_default_prefix(cls) -> str:
+        return "memberships"
+
+
 class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
     model = Membership
+    formset = MembershipForms
     extra = 0
     raw_id_fields = ("account", "user")
     readonly_fields = ("created_at",)

@@ -17,6 +17,7 @@ from tests.operators_world import IDS, MODELS, OF_THE_PLATFORM, address, inbox_e
 
 pytestmark = pytest.mark.django_db
 listening, deaf = (Celery(broker=broker, set_as_current=False) for broker in ("memory://", "redis://127.0.0.1:1/0"))
+deaf.conf.broker_transport_options = {"max_retries": 0}
 every_model = pytest.mark.parametrize("model", MODELS, ids=IDS)
 shipped = importlib.import_module("campaigns_project.migrations.0003_schedule_and_groups")
 
