@@ -71,8 +71,10 @@ def begin(campaign: Campaign, *, by: User) -> Broadcast:
 
 def refresh(broadcast: Broadcast) -> Broadcast:
     """Count the audience anew."""
-    broadcast.preflight = preflight(broadcast)
-    broadcast.save(update_fields=["preflight"])
+    found = preflight(broadcast)
+    if found != broadcast.preflight:
+        broadcast.preflight = found
+        broadcast.save(update_fields=["preflight"])
     return broadcast
 
 

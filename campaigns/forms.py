@@ -312,5 +312,5 @@ class TemplateForm(forms.Form):
     def refuse(self, details: Mapping[str, Iterable[str]], fields: Mapping[str, str]) -> None:
         """Show a refusal at the fields it is about; `fields` maps dotted paths to field names."""
         for path, sentences in details.items():
-            name = fields.get(path, "")
+            name = fields.get(path) or fields.get(path.partition(".")[0], "")
             self.add_error(name if name in self.fields else None, list(sentences))

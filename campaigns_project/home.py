@@ -14,8 +14,8 @@ from django.utils import timezone
 from accounts.models import Approval, Connection
 from campaigns import broadcasting
 from campaigns.models import Broadcast, BroadcastStatus, Campaign, CampaignLeadMessage, CampaignStatus
-from campaigns.pages import words
 from campaigns.pages import progress as standing
+from campaigns.pages import words
 from campaigns.pages.door import MerchantPage, address_of, searched
 from campaigns_project.pages import fragment, paged
 

@@ -12,6 +12,8 @@ from campaigns.pages.progress import left
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from accounts.models import Account
+
 Check = dict[str, Any]
 WHY_NOT = {
     CampaignStatus.UNSUBMITTED: "Send it to WhatsApp for review first",
@@ -34,14 +36,14 @@ def why_not(campaign: Campaign) -> str:
     return WHY_NOT.get(campaign.status, "" if sendable(campaign) else "Switched off")
 
 
-def before_sending(broadcast: Broadcast) -> list[Check]:
-    """The checks of step 4, from the draft's own preflight and the connection."""
-    return [
-        _template(broadcast),
-        *_audience(broadcast),
-        _variables(broadcast),
-        *_connection(broadcast),
-    ]
+def before_sending(broadcast: Broadcast, link: Connection | None) -> list[Check]:
+    """The checks of step 4, from the draft's own preflight and the account's connection."""
+    return [_template(broadcast), *_audience(broadcast), _variables(broadcast), *_connection(broadcast, link)]
+
+
+def connection_of(account: Account) -> Connection | None:
+    """What the account sends through."""
+    return Connection.objects.for_account(account).filter(provider="twilio").first()
 
 
 def _template(broadcast: Broadcast) -> Check:
@@ -94,9 +96,8 @@ def _variables(broadcast: Broadcast) -> Check:
     }
 
 
-def _connection(broadcast: Broadcast) -> Iterator[Check]:
+def _connection(broadcast: Broadcast, found: Connection | None) -> Iterator[Check]:
     account = broadcast.account
-    found = Connection.objects.for_account(account).filter(provider="twilio").first()
     if found is None or found.refused_at:
         why = "Twilio refused our credentials." if found else "Connect a WhatsApp number before you send."
         yield {"ok": False, "title": "No working WhatsApp number", "detail": why}
@@ -110,8 +111,7 @@ def _connection(broadcast: Broadcast) -> Iterator[Check]:
         }
 
 
-def how_long(broadcast: Broadcast) -> str:
+def how_long(broadcast: Broadcast, link: Connection | None) -> str:
     """How long it takes at the speed of the sender, or of the broadcast where that is slower."""
-    found = Connection.objects.for_account(broadcast.account_id).filter(provider="twilio").first()
-    rates = [rate for rate in (broadcast.rate_per_second, found and found.rate_per_second) if rate]
+    rates = [rate for rate in (broadcast.rate_per_second, link and link.rate_per_second) if rate]
     return left(broadcast.preflight["audience"] / min(rates)) if rates else "a moment"

@@ -67,7 +67,9 @@ class MerchantPage(Page):
             raise Http404 from None
 
     def broadcast(self, pk: int) -> Broadcast:
-        found: Broadcast = self.find(Broadcast.objects.select_related("campaign", "account"), pk=pk, test_send=False)
+        found: Broadcast = self.find(
+            Broadcast.objects.select_related("campaign__account", "account"), pk=pk, test_send=False
+        )
         return found
 
     def template(self, pk: int) -> Campaign:

@@ -32,6 +32,7 @@ def content_of(form: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]
         **dict.fromkeys(("content_context.media", "content_context.media.0"), "media_url"),
         "media": "upload",
         "variable_defaults": "fallbacks",
+        "variables": "body",
         "name": "name",
         "language": "language",
         "campaign_type": "campaign_type",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import FileResponse, Http404
 from django.utils import timezone
 
+from accounts.roles import Permission
 from campaigns import approval, authoring, importing, leads
 from campaigns.forms import NameTypedForm, PeopleForm, ReasonForm
 from campaigns.models import Campaign, CampaignLead, CampaignStatus
@@ -32,7 +34,12 @@ DONE = {
     "archive": "Archived. Its history stays.",
 }
 # Switching decides whether messages go out; the rest is writing.
-ASKS = {"submit": "author", "enable": "send", "disable": "send", "archive": "author"}
+ASKS = {
+    "submit": Permission.AUTHOR,
+    "enable": Permission.SEND,
+    "disable": Permission.SEND,
+    "archive": Permission.AUTHOR,
+}
 
 
 class ConfirmTemplate(MerchantPage):
@@ -61,8 +68,10 @@ class ConfirmTemplate(MerchantPage):
         return flash(request, DONE[action], f"/templates/{campaign.pk}")
 
     def _asked(self, pk: int, action: str) -> Campaign:
-        if action not in VERBS or not self.caller.may(ASKS[action]):
+        if action not in VERBS:
             raise Http404
+        if not self.may(ASKS[action]):
+            raise PermissionDenied
         campaign = self.template(pk)
         if action == "archive" and campaign.status == CampaignStatus.ARCHIVED:
             raise TransitionNotAllowed("It is archived already.")

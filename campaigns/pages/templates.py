@@ -207,10 +207,8 @@ def _known(page: MerchantPage, request: HttpRequest) -> set[str]:
 
 def shown_of(form: TemplateForm) -> dict[str, Any]:
     """The form's fields as they stand: cleaned where they can be, else as typed or as they began."""
-    cleaned: dict[str, Any] = {}
-    if form.is_bound:
-        form.full_clean()
-        cleaned = form.cleaned_data
+    # What was refused after cleaning is no longer among the cleaned: it is shown as typed.
+    cleaned: dict[str, Any] = form.cleaned_data if form.is_bound and form.errors is not None else {}
     whole = {**{name: form[name].value() for name in form.fields if name not in cleaned}, **cleaned}
     fallbacks = whole.get("fallbacks")
     if isinstance(fallbacks, str):

@@ -259,15 +259,15 @@ class Review(Step):
         return LaunchForm(data, time_zone=self.account.time_zone, expected=expected, **options)
 
     def _page(self, broadcast: Broadcast, form: LaunchForm, status: int = 200) -> HttpResponse:
-        number = broadcast.preflight["audience"]
+        number, link = broadcast.preflight["audience"], checks.connection_of(self.account)
         return self.page(
             broadcast,
             status,
             form=form,
-            checks=checks.before_sending(broadcast),
+            checks=checks.before_sending(broadcast, link),
             button=f"Send {words.messages(number)}",
             heading=f"Send to {words.people(number)}",
-            takes=checks.how_long(broadcast),
+            takes=checks.how_long(broadcast, link),
             approval=drafting.open_approval(broadcast),
             large=drafting.needs_approval(broadcast),
             test_form=TestForm(),
