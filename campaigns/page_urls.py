@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from campaigns.pages import actions, broadcast, people, starting, template_actions, templates, wizard
+from campaigns.pages import actions, broadcast, people, review, starting, template_actions, templates, wizard
 
 ONE = "campaigns/wa_<row:pk>"
 TEMPLATE = "templates/<row:pk>"
@@ -21,9 +21,9 @@ urlpatterns = [
     path(f"{ONE}/edit/template", wizard.Template.as_view(), name="page-template-step"),
     path(f"{ONE}/edit/personalise", wizard.Personalise.as_view(), name="page-personalise"),
     path(f"{ONE}/edit/preview", wizard.PersonalisePreview.as_view(), name="page-personalise-preview"),
-    path(f"{ONE}/edit/review", wizard.Review.as_view(), name="page-review"),
-    path(f"{ONE}/edit/test", wizard.TestSend.as_view(), name="page-test-send"),
-    path(f"{ONE}/edit/decide", wizard.Decide.as_view(), name="page-decide"),
+    path(f"{ONE}/edit/review", review.Review.as_view(), name="page-review"),
+    path(f"{ONE}/edit/test", review.TestSend.as_view(), name="page-test-send"),
+    path(f"{ONE}/edit/decide", review.Decide.as_view(), name="page-decide"),
     path("people", people.People.as_view(), name="page-people"),
     path("people/<row:pk>", people.Person.as_view(), name="page-person"),
     path("templates", templates.Library.as_view(), name="page-templates"),

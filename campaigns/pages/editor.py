@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
 WITH_BUTTONS = (ContentType.QUICK_REPLY, ContentType.CALL_TO_ACTION, ContentType.CARD)
 WITH_MEDIA = (ContentType.MEDIA, ContentType.CARD)
+# Which field a refusal is about, by the dotted path it names.
+FIELDS = {
+    **dict.fromkeys(("content_context", "content_context.body", "content_context.title", "variables"), "body"),
+    **dict.fromkeys(("content_context.media", "content_context.media.0"), "media_url"),
+    "content_context.subtitle": "footer",
+    "media": "upload",
+    "variable_defaults": "fallbacks",
+    **{name: name for name in ("name", "language", "campaign_type", "content_type")},
+}
 _TARGET = {"URL": "url", "PHONE_NUMBER": "phone", "QUICK_REPLY": "id"}
 _PARTS = {"type": "kind", "title": "title", "url": "value", "phone": "value", "id": "value"}
 
@@ -23,44 +32,33 @@ _PARTS = {"type": "kind", "title": "title", "url": "value", "phone": "value", "i
 def content_of(form: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """The content that cleaned fields describe, and which field each dotted path of it came from."""
     kind = form["content_type"]
-    # jsonb and the schema know "\n" only.
     text = (form.get("body") or "").strip()
-    context: dict[str, Any] = {("title" if kind == ContentType.CARD else "body"): text} if text else {}
-    fields = {
-        **dict.fromkeys(("content_context", "content_context.body", "content_context.title"), "body"),
-        "content_context.subtitle": "footer",
-        **dict.fromkeys(("content_context.media", "content_context.media.0"), "media_url"),
-        "media": "upload",
-        "variable_defaults": "fallbacks",
-        "variables": "body",
-        "name": "name",
-        "language": "language",
-        "campaign_type": "campaign_type",
-    }
-    if kind == ContentType.CARD and form.get("footer"):
-        context["subtitle"] = form["footer"]
-    if kind in WITH_MEDIA and form.get("media_url"):
-        context["media"] = [form["media_url"]]
-    if kind in WITH_BUTTONS:
-        actions, named = _buttons(form, kind)
-        fields |= named
-        if actions or kind != ContentType.CARD:
-            context["actions"] = actions
-    return context, fields
+    context: dict[str, Any] = {"title" if kind == ContentType.CARD else "body": text}
+    if kind == ContentType.CARD:
+        context["subtitle"] = form.get("footer")
+    if kind in WITH_MEDIA:
+        context["media"] = [address for address in [form.get("media_url")] if address]
+    actions, fields = _buttons(form, kind) if kind in WITH_BUTTONS else ([], {})
+    written = {name: value for name, value in {**context, "actions": actions}.items() if value}
+    return written, {**FIELDS, **fields}
 
 
 def _buttons(form: Mapping[str, Any], kind: str) -> tuple[list[dict[str, str]], dict[str, str]]:
     actions: list[dict[str, str]] = []
     fields = {"content_context.actions": "button_1_title"}
     for row in range(1, MOST_BUTTONS + 1):
-        title, value = form.get(f"button_{row}_title") or "", form.get(f"button_{row}_value") or ""
-        if not title and not value:
-            continue
-        does = "QUICK_REPLY" if kind == ContentType.QUICK_REPLY else form.get(f"button_{row}_kind") or "QUICK_REPLY"
-        path = f"content_context.actions.{len(actions)}"
-        fields |= {path: f"button_{row}_title", **{f"{path}.{at}": f"button_{row}_{to}" for at, to in _PARTS.items()}}
-        actions.append({"type": does, "title": title, **({_TARGET[does]: value} if value else {})})
+        does, title, value = (form.get(f"button_{row}_{part}", "") for part in ("kind", "title", "value"))
+        if title or value:
+            path = f"content_context.actions.{len(actions)}"
+            fields[path] = f"button_{row}_title"
+            fields |= {f"{path}.{at}": f"button_{row}_{to}" for at, to in _PARTS.items()}
+            actions.append(_action("QUICK_REPLY" if kind == ContentType.QUICK_REPLY else does, title, value))
     return actions, fields
+
+
+def _action(does: str, title: str, value: str) -> dict[str, str]:
+    does = does or "QUICK_REPLY"
+    return {"type": does, "title": title, **({_TARGET.get(does, "id"): value} if value else {})}
 
 
 def initial_of(campaign: Campaign) -> dict[str, Any]:

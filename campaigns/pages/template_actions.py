@@ -10,12 +10,13 @@ from django.http import FileResponse, Http404
 from django.utils import timezone
 
 from accounts.roles import Permission
-from campaigns import approval, authoring, importing, leads
+from campaigns import approval, authoring, leads
 from campaigns.forms import NameTypedForm, PeopleForm, ReasonForm
 from campaigns.models import Campaign, CampaignLead, CampaignStatus
 from campaigns.pages import checks, words
 from campaigns.pages.broadcast import phone_like
 from campaigns.pages.door import MerchantPage, searched
+from campaigns.pages.wizard import taken_in
 from campaigns_project import jobs
 from campaigns_project.models import Job
 from campaigns_project.pages import flash, fragment, keyed, safe_next
@@ -108,17 +109,14 @@ class TemplatePeople(MerchantPage):
         form = PeopleForm(request.POST, request.FILES)
         if not form.is_valid():
             return self._page(campaign, form, 400)
-        rows, upload = form.cleaned_data["people"], form.cleaned_data["file"]
         try:
-            added = leads.add(campaign, rows) if rows else None
-            job = importing.import_csv(campaign, upload, by=self.user) if upload else None
+            added, job = taken_in(campaign, form.cleaned_data, by=self.user)
         except Invalid as refusal:
             form.add_error("file", [sentence for found in refusal.details.values() for sentence in found])
             return self._page(campaign, form, 400)
         if job:
             return flash(request, "The file is being read.", f"/jobs/{job.public_id}?next={request.path}")
-        changed = added["created"] + added["reactivated"] if added else 0
-        return flash(request, f"{words.people(changed)} added.", request.path)
+        return flash(request, f"{words.people(added)} added.", request.path)
 
     def _page(self, campaign: Campaign, form: PeopleForm, status: int = 200) -> HttpResponse:
         rows: Any = CampaignLead.objects.of(campaign).with_phone()

@@ -194,6 +194,7 @@ class TemplatePreview(MerchantPage):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         form = TemplateForm(request.POST, fixed="name" not in request.POST)
+        form.is_valid()
         shown = editor.looked_over(shown_of(form), merchant=self.account.name, known=_known(self, request))
         return fragment(request, "campaigns/parts/draft.html", {**shown, "account": self.account})
 
@@ -208,7 +209,7 @@ def _known(page: MerchantPage, request: HttpRequest) -> set[str]:
 def shown_of(form: TemplateForm) -> dict[str, Any]:
     """The form's fields as they stand: cleaned where they can be, else as typed or as they began."""
     # What was refused after cleaning is no longer among the cleaned: it is shown as typed.
-    cleaned: dict[str, Any] = form.cleaned_data if form.is_bound and form.errors is not None else {}
+    cleaned: dict[str, Any] = getattr(form, "cleaned_data", {})
     whole = {**{name: form[name].value() for name in form.fields if name not in cleaned}, **cleaned}
     fallbacks = whole.get("fallbacks")
     if isinstance(fallbacks, str):
