@@ -130,7 +130,7 @@ def test_a_file_of_leads_becomes_a_job(api, template):
     shown = api.get(answer["Location"]).json()
     assert (answer.status_code, answer.json()["href"]) == (202, answer["Location"])
     assert (shown["status"], shown["done"], shown["failed"]) == ("done", 1, 1)
-    assert b"".join(api.get(shown["errors_url"])).startswith(b"line,reason,phone_number,table\r\n3,")
+    assert b"".join(api.get(shown["errors_url"])).startswith(b"line,reason,phone,table\r\n3,")
 
 
 def test_a_preview_uses_the_lead_and_the_values_given(api):

@@ -1,48 +1,16 @@
 import os
 import signal
-import subprocess
-import sys
 import time
 import urllib.request
-from pathlib import Path
 
 import psutil
 import pytest
 
-from launch import ports, processes
+from launch import processes
 from launch.postgres import Server
 
-ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ("beat", "broker", "sandbox", "watch", "web", "worker")
 pytestmark = pytest.mark.crash
-
-
-@pytest.fixture
-def run(folder):
-    """Starts bin/run's own program on a data folder of its own, and ends what is left of it."""
-    given = {name: str(ports.remembered(folder / name)) for name in ("PORT", "SANDBOX_PORT")}
-    inherited = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "BROKER_URL"}}
-    data_dir = folder / "data"
-    started = []
-
-    def start(until="Ctrl-C ends everything"):
-        environment = inherited | given | {"DATA_DIR": str(data_dir)}
-        command = [sys.executable, "-m", "launch", "run"]
-        with (folder / "said.txt").open("w") as said:
-            started.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=said))
-        end = time.monotonic() + 120
-        while until not in (told := (folder / "said.txt").read_text()) and started[-1].poll() is None:
-            assert time.monotonic() < end, told
-            time.sleep(0.1)
-        return started[-1], told
-
-    start.data_dir, start.url = data_dir, f"http://127.0.0.1:{given['PORT']}/healthz"
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-    processes.end_everything(data_dir)
-    Server(data_dir).stop("immediate")
 
 
 def living(data_dir):
