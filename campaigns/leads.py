@@ -137,7 +137,7 @@ def _phone_of(row: object, phones: Mapping[Any, str]) -> str:
     if not isinstance(row, dict):
         raise Invalid(details={"lead": ["A lead is an object."]})
     if unknown := [str(key) for key in row if key not in ROW]:
-        raise Invalid(details={key: ["This field is not known."] for key in unknown})
+        raise Invalid(details={unknown[0]: ["This field is not known."]})
     if ("phone_number" in row) == (PERSON in row):
         raise Invalid(details={"phone_number": [f"Give either phone_number or {PERSON}."]})
     if PERSON not in row:

@@ -36,6 +36,8 @@ LOOPBACK = ("127.0.0.1", "::1")
 class HealthShape(serializers.Serializer[Any]):
     status = serializers.CharField()
 
+    example: ClassVar = {"status": "alive"}
+
 
 class ReadinessShape(serializers.Serializer[Any]):
     status = serializers.ChoiceField(["ready", "not_ready"])
@@ -43,6 +45,14 @@ class ReadinessShape(serializers.Serializer[Any]):
     migrations = serializers.BooleanField()
     broker = serializers.BooleanField(allow_null=True, help_text="Reported only: senders find their rows without it.")
     oldest_due_seconds = serializers.FloatField(allow_null=True, help_text="How long the oldest due work has waited.")
+
+    example: ClassVar = {
+        "status": "ready",
+        "database": True,
+        "migrations": True,
+        "broker": True,
+        "oldest_due_seconds": 0.4,
+    }
 
 
 class Health(OpenDoor):

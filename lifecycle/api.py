@@ -54,7 +54,11 @@ class Transitions(Door):
         told = {name: field for fields in cls.inputs.values() for name, field in fields.items()}
         event = ChoiceField(choices=list(cls.model.machine.edges))
         fields = {"event": event, "reason": TextField(max_length=REASON, required=False, allow_blank=True), **told}
-        cls.bodies = {"POST": type(f"{cls.__name__}Input", (StrictSerializer,), fields)}
+        shown = next(
+            edge.verb for edge in cls.model.machine.edges.values() if edge.asks and not cls.inputs.get(edge.verb)
+        )
+        named = {**fields, "example": {"event": shown, "reason": "The menu has changed."}}
+        cls.bodies = {"POST": type(f"{cls.__name__}Input", (StrictSerializer,), named)}
         cls.answers = {"POST": cls.shape}
 
     def post(self, request: Request, pk: int) -> Response:

@@ -34,6 +34,9 @@ PRIVATE_SUFFIXES = (
     ".corp",
     ".private",
     ".home.arpa",
+    # Never public (RFC 6761).
+    ".test",
+    ".invalid",
 )
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 

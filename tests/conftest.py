@@ -6,7 +6,7 @@ from django.db import connection
 
 from tests.postgres import cloned_database
 
-pytest_plugins = ["tests.fixtures_http", "tests.sandbox_process"]
+pytest_plugins = ["tests.fixtures_http", "tests.sandbox_process", "tests.served"]
 
 
 @pytest.fixture(scope="session")

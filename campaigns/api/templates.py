@@ -24,8 +24,8 @@ from campaigns.api.template_shapes import (
 from campaigns.content_types import CONTENT_TYPES
 from campaigns.library import CommerceDefaultCampaigns, DefaultCampaigns
 from campaigns.models import Campaign
-from campaigns_project.api import Door, StrictJSONParser, StrictSerializer, listed
-from campaigns_project.api.parsing import StrictMultiPartParser
+from campaigns_project.api import MIB, Door, StrictJSONParser, listed
+from campaigns_project.api.parsing import StrictMultiPartParser, body_length
 from campaigns_project.refusals import Invalid
 from lifecycle.api import Transitions
 
@@ -122,6 +122,12 @@ class Writing(TemplateDoor):
     # By content type.
     bodies: ClassVar[Any]
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Only a file makes a body large."""
+        if not str(request.content_type).lower().startswith("multipart/"):
+            body_length(request.META, MIB)
+        super().initial(request, *args, **kwargs)
+
     @cached_property
     def data(self) -> Any:
         is_form = isinstance(self.request.data, QueryDict)
@@ -165,7 +171,7 @@ class Verb(TemplateDoor):
     """One thing that is done to one version."""
 
     answers: ClassVar = {"POST": CampaignShape}
-    bodies: ClassVar = {"POST": StrictSerializer}
+    bodies: ClassVar = {"POST": inputs.NothingInput}
     editable = True
     status: ClassVar = 200
 

@@ -19,22 +19,22 @@ class StatusQuery(Query):
 
 
 class Status(OpenDoor):
-    """Twilio reports what became of a message."""
-
     tag = "webhooks"
     queries: ClassVar = {"POST": StatusQuery}
     bodies: ClassVar[Any] = {"POST": {"application/x-www-form-urlencoded": OpenApiTypes.OBJECT}}
     answers: ClassVar = {"POST": {(200, "text/html"): OpenApiTypes.STR, 401: ErrorBody}}
-    http_method_names = ["post"]
+
+    def post(self) -> None:
+        """Twilio reports what became of a message."""
 
 
 class Inbound(OpenDoor):
-    """Twilio hands on what somebody wrote."""
-
     tag = "webhooks"
     bodies: ClassVar[Any] = {"POST": {"application/x-www-form-urlencoded": OpenApiTypes.OBJECT}}
     answers: ClassVar = {"POST": {(200, "text/xml"): OpenApiTypes.STR, 401: ErrorBody}}
-    http_method_names = ["post"]
+
+    def post(self) -> None:
+        """Twilio hands on what somebody wrote; STOP and START have taken effect when this answers."""
 
 
 def shown_as(door: type[OpenDoor], view: Callable[..., Any]) -> Callable[..., Any]:

@@ -101,7 +101,7 @@ class Schema(AutoSchema):
         """What bodies and answers show as `example`, and a refusal for each status."""
         found = [OpenApiExample(str(s), _refused(s), response_only=True, status_codes=[s]) for s in self._refusals()]
         for media_type, body in self._by_media_type():
-            if shown := getattr(body, "example", None):
+            if (shown := getattr(body, "example", None)) is not None:
                 found.append(OpenApiExample("body", shown, request_only=True, media_type=media_type))
         for status, answer in self.get_response_serializers().items():
             number, media_type = status if isinstance(status, tuple) else (status, "application/json")

@@ -69,7 +69,7 @@ def build(owner: int = THEIRS) -> Membership:
     factories.MessageAttemptFactory(
         **owned, row=message, uuid=uuid.UUID(int=owner), detail=mark(owner), state="released"
     )
-    Job.objects.create(**owned, public_id=job_id(owner), kind="lead_import", message=mark(owner))
+    Job.objects.create(**owned, public_id=job_id(owner), kind=mark(owner), message=mark(owner))
     consent.withdraw(account, channel="whatsapp", address=phone(owner), source=mark(owner))
     events.record(account, type="order.completed", event_id=mark(owner), phone=phone(owner))
     return membership

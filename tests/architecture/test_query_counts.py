@@ -1,0 +1,56 @@
+"""A list asks the database as often for three rows as for one."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests.architecture.routes import operations
+from tests.factories import BroadcastFactory, CampaignFactory, CampaignLeadFactory, CampaignLeadMessageFactory
+
+pytestmark = pytest.mark.django_db
+BASE = "api/v1/campaign"
+
+
+def _templates(account):
+    return "", lambda: CampaignFactory(account=account)
+
+
+def _leads(account):
+    campaign = CampaignFactory(account=account)
+    return f"/{campaign.pk}/leads", lambda: CampaignLeadFactory(campaign=campaign)
+
+
+def _messages(account):
+    broadcast = BroadcastFactory(account=account)
+    return f"/broadcasts/{broadcast.pk}/messages", lambda: CampaignLeadMessageFactory(broadcast=broadcast)
+
+
+# What adds one row to each list of the API.
+LISTS = {BASE: _templates, f"{BASE}/<int:pk>/leads": _leads, f"{BASE}/broadcasts/<int:pk>/messages": _messages}
+
+
+def test_every_list_of_the_api_is_counted_here():
+    lists = {
+        route.address
+        for route, method in operations()
+        if getattr(route.view.answers.get(method), "__name__", "").endswith("Page")
+    }
+
+    assert lists == set(LISTS)
+
+
+@pytest.mark.parametrize("address", LISTS)
+def test_three_rows_take_as_many_queries_as_one(api, address):
+    path, add = LISTS[address](api.account)
+    counted = []
+    for rows in (1, 2):
+        for _ in range(rows):
+            add()
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            answer = api.get(f"/{BASE}{path}")
+        counted.append((len(answer.json()["data"]), len(queries)))
+
+    assert counted[0][0], counted[1][0] == (1, 3)
+    assert counted[0][1] == counted[1][1] <= 12
