@@ -56,15 +56,10 @@ def move(letters, rows, fillfactor):
     return took
 
 
-def lease_and_move(letters, rows, fillfactor, size):
-    """Two workers that are up and have moved rows before; making the leases is part of the time."""
-    from django.db import connection
-
+def warm_workers(letters):
+    """Workers that are up, have moved rows before, and wait for `go`; each puts into `moved` how many it moved."""
     from lifecycle import leases
 
-    letters.fill(letters.Letter._meta.db_table, rows, fillfactor)
-    letters.run("TRUNCATE lifecycle_lease")
-    connection.close()
     context = multiprocessing.get_context("fork")
     ready, go, moved = context.Barrier(WORKERS + 1), context.Event(), context.SimpleQueue()
 
@@ -77,8 +72,21 @@ def lease_and_move(letters, rows, fillfactor, size):
     workers = [context.Process(target=work) for _ in range(WORKERS)]
     for worker in workers:
         worker.start()
-    connection.ensure_connection()
     ready.wait()
+    return workers, go, moved
+
+
+def lease_and_move(letters, rows, fillfactor, size):
+    """Two warm workers; making the leases is part of the time."""
+    from django.db import connection
+
+    from lifecycle import leases
+
+    letters.fill(letters.Letter._meta.db_table, rows, fillfactor)
+    letters.run("TRUNCATE lifecycle_lease")
+    connection.close()
+    workers, go, moved = warm_workers(letters)
+    connection.ensure_connection()
     counts = []
 
     def everything():

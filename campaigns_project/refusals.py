@@ -1,4 +1,4 @@
-"""The words for "no". A refusal is raised where the rule is; the doors turn it into HTTP, a page or an admin message."""
+"""The words for "no". A refusal is raised where the rule is; doors turn it into HTTP, a page or an admin message."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 Details = Mapping[str, Any]
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 (it is a refusal, not an error)
     """A rule said no.
 
     `code` and `message` are what the caller reads (spec: api › Conventions), `details` is a JSON object; `status`

@@ -107,11 +107,7 @@ class TransitionAdminMixin(admin.ModelAdmin):  # type: ignore[type-arg]  # gener
         row = self.get_object(request, unquote(object_id))
         if row is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]  # Django's
-        edge = row.machine.edges.get(verb)
-        if edge is None:
-            raise Http404
-        if not self.has_view_permission(request, row) or (edge.asks and not self.may_move(request, edge)):
-            raise PermissionDenied
+        edge = self._edge_for(request, row, verb)
         here = HttpResponseRedirect(reverse(self._route("change"), args=[quote(row.pk)]))
         if edge.asks is None or row.status not in edge.sources:
             messages.error(request, f"“{_spoken(verb)}” is not possible while the status is {row.status}.")
@@ -120,6 +116,15 @@ class TransitionAdminMixin(admin.ModelAdmin):  # type: ignore[type-arg]  # gener
         if form.is_valid() and self._moved_one(request, row, edge, form):
             return here
         return self._confirm(request, edge, form, {"row": row, "back": here.url})
+
+    def _edge_for(self, request: HttpRequest, row: Any, verb: str) -> Edge:
+        """The edge of this name, if this person may ask for it at all."""
+        edge: Edge | None = row.machine.edges.get(verb)
+        if edge is None:
+            raise Http404
+        if not self.has_view_permission(request, row) or (edge.asks and not self.may_move(request, edge)):
+            raise PermissionDenied
+        return edge
 
     # Many rows: one action a verb, a page that says what would move, a report of what did.
 

@@ -276,8 +276,8 @@ def bubble(
         "title": shown(content.get("title", "")) if content.get("body") else "",
         "body": shown(content.get("body") or content.get("title", "")),
         "footer": shown(content.get("footer") or content.get("subtitle") or ""),
-        "media": [str(url).rsplit("/", 1)[-1] for url in content.get("media") or []],
-        "actions": [{**action, "title": shown(action.get("title", ""))} for action in content.get("actions") or []],
+        "media": [str(url).rsplit("/", 1)[-1] for url in content.get("media", [])],
+        "actions": [{**action, "title": shown(action.get("title", ""))} for action in content.get("actions", [])],
         "at": at,
     }
 
