@@ -11,6 +11,7 @@ from campaigns.models import Broadcast, BroadcastStatus, CampaignLeadMessage
 from campaigns.pages import progress as standing
 from campaigns.pages import words
 from campaigns.pages.door import MerchantPage, address_of, searched
+from campaigns.pages.wizard import first_lead, preview_of
 from campaigns_project.jobs import csv_line
 from campaigns_project.pages import Cut, fragment, keyed
 from campaigns_project.templatetags.look import money
@@ -51,7 +52,7 @@ class BroadcastPage(MerchantPage):
             paused_by_us=_paused_by_us(moves),
             people=[described(row) for row in first],
             shown=first[0] if first else None,
-            values=values_of(first[0]) if first else {},
+            values=values_of(first[0]) if first else preview_of(broadcast, first_lead(broadcast)),
             timeline=standing.timeline_of(broadcast, moves),
         )
 

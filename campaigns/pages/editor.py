@@ -99,4 +99,5 @@ def looked_over(form: Mapping[str, Any], *, merchant: str, known: Collection[str
         variables.validate(numbered, names, campaign_type=form["campaign_type"], custom_keys={*known, *fallbacks})
     except Invalid as refusal:
         faults = list(dict.fromkeys(sentence for found in refusal.details.values() for sentence in found))
-    return {**shown, "faults": faults, "warnings": warned}
+    # An empty page is no mistake yet.
+    return {**shown, "faults": faults if context else [], "warnings": warned}

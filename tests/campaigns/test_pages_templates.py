@@ -192,7 +192,8 @@ def test_a_copy_begins_with_the_words_of_another(page, api):
 @pytest.mark.parametrize(
     ("typed", "told"),
     [(WRITTEN, "Nothing here that WhatsApp usually objects to."), ({**WRITTEN, "name": None}, "Hi <mark"),
-     ({}, "This field is required."), ({**WRITTEN, "body": "{{nickname}} is welcome here"}, "No active lead"),
+     ({}, "Begin to write"), ({**WRITTEN, "content_type": "twilio/card"}, "Something beside the title"),
+     ({**WRITTEN, "body": "{{nickname}} is welcome here"}, "No active lead"),
      ({**WRITTEN, "body": "See https://bit.ly/x today"}, "shortened links"),
      ({"body": "Hi", "fallbacks": "x"}, "Hi</div>"),
      ({**WRITTEN, "content_type": "telegram"}, "Give one of")],
