@@ -187,7 +187,7 @@ class JobAdmin(OperatorAdmin):
         return readable(job.result)
 
 
-@tile
+@tile(60)
 def refused_connections(request: HttpRequest) -> Tile | None:
     """Accounts whose credentials a provider no longer takes."""
     if not may_look(request, Connection):

@@ -3,6 +3,7 @@ from django.apps import AppConfig
 
 class CampaignsConfig(AppConfig):
     name = "campaigns"
+    verbose_name = "WhatsApp"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -3,6 +3,7 @@ from django.apps import AppConfig
 
 class CampaignsProjectConfig(AppConfig):
     name = "campaigns_project"
+    verbose_name = "Trails and jobs"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -124,6 +124,7 @@ X_FRAME_OPTIONS = "DENY"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = ["campaigns_project.formats"]
 USE_I18N = False
 USE_TZ = True
 

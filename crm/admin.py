@@ -63,6 +63,7 @@ class SuppressionAdmin(OperatorAdmin):
     search_fields = ("=id", "^address_hash")
     fields = ("account", "channel", "address_hash", "reason", "source", "at")
     add_form_template = "admin/change_form.html"
+    raw_id_fields = ("account",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         user: Any = request.user

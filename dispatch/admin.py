@@ -198,7 +198,7 @@ class LeaseAdmin(OperatorAdmin):
         return f"sender {lease.owner}" if lease.owner else "—"
 
 
-@tile
+@tile(50)
 def oldest_due_lease(request: HttpRequest) -> Tile | None:
     """How long the work that is due and free has waited."""
     if not may_look(request, Lease):
@@ -209,7 +209,7 @@ def oldest_due_lease(request: HttpRequest) -> Tile | None:
     return Tile("Oldest due work", f"{waited.total_seconds():,.0f} s" if waited else "—", "not taken by a sender", href)
 
 
-@tile
+@tile(40)
 def dead_letters(request: HttpRequest) -> Tile | None:
     """Webhooks that could not be applied."""
     if not may_look(request, InboxEntry):
@@ -219,7 +219,7 @@ def dead_letters(request: HttpRequest) -> Tile | None:
     return Tile("Dead letters", f"{failed:,}", "webhooks that failed", href)
 
 
-@tile
+@tile(90)
 def senders_alive(request: HttpRequest) -> Tile | None:
     """Senders by provider; only for those who look after the platform."""
     if not (may_look(request, Owner) and sees_all(request)):

@@ -3,4 +3,5 @@ from django.apps import AppConfig
 
 class DispatchConfig(AppConfig):
     name = "dispatch"
+    verbose_name = "Sending"
     default_auto_field = "django.db.models.BigAutoField"

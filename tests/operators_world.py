@@ -68,7 +68,7 @@ MAKE = {
     Event: lambda account, n: Event.objects.create(
         account=account, type="email.opened", event_id=f"e{n}", occurred_at="2026-11-01T10:00Z"
     ),
-    InboxEntry: lambda account, n: inbox_entry(account, n),
+    InboxEntry: inbox_entry,
     Owner: lambda account, n: Owner.objects.create(provider="twilio", pid=n, host="here"),
     Pace: lambda account, n: Pace.objects.create(provider="twilio", sender=f"+1555{n}"),
     Lease: lambda account, n: Lease.objects.create(account_id=account.pk, queue="whatsapp", scope_id=n, lo=1, hi=9),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, Q
@@ -22,8 +22,6 @@ from campaigns_project.tones import segments
 from lifecycle.models import Lease
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from django.utils.safestring import SafeString
 
 WAITS = Lease.objects.filter(queue=LANE, scope_id=OuterRef("pk"), owner=None, due_at__lt=Now() - age("1m"))
@@ -36,7 +34,11 @@ STUCK = Q(Exists(WAITS) | Exists(OPEN_QUESTION), status=BroadcastStatus.SENDING)
 
 @admin.register(Broadcast)
 class BroadcastAdmin(MovingAdmin):
-    verbs = ("pause", "resume", "cancel")
+    processes: ClassVar = {
+        "pause": broadcasting.pause,
+        "resume": broadcasting.resume,
+        "cancel": broadcasting.cancel,
+    }
     list_display = ("id", "campaign", "account", "chip", "since", "rate_per_second", "scheduled_at", "started_at",
                     "ended_at")  # fmt: skip
     list_filter = ("status", chosen("stuck", "stuck", {"yes": ("Stuck", STUCK)}), "test_send")
@@ -70,12 +72,3 @@ class BroadcastAdmin(MovingAdmin):
     @admin.display(description="values of the call")
     def given(self, broadcast: Broadcast) -> SafeString:
         return readable(broadcast.values)
-
-    processes: ClassVar[Mapping[str, Callable[..., Any]]] = {
-        "pause": broadcasting.pause,
-        "resume": broadcasting.resume,
-        "cancel": broadcasting.cancel,
-    }
-
-    def process(self, row: Any, verb: str, *, by: Any, reason: str) -> None:
-        self.processes[verb](row, by=by, reason=reason)

@@ -27,13 +27,13 @@ from lifecycle.admin import TransitionAdminMixin
 from providers.base import Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
 
     from dispatch.models import Attempt
-    from lifecycle.transition import Edge, Lifecycle
+    from lifecycle.transition import Edge
 
 TOO_LONG = Q(status__in=CampaignStatus.IN_REVIEW, status_at__lt=Now() - age("2d"))
 
@@ -43,13 +43,14 @@ class TwilioSilent(ServiceUnavailable):
 
 
 class MovingAdmin(TransitionAdminMixin, OperatorAdmin):
-    """Rows with a status whose verbs belong to a process: `verbs` names those that operators are offered."""
+    """Rows with a status whose verbs belong to processes: `processes` holds those that operators are offered."""
 
     change_form_template = "admin/row.html"
-    verbs: ClassVar[tuple[str, ...]] = ()
+    # Called with the row, `by` and `reason`.
+    processes: ClassVar[Mapping[str, Callable[..., Any]]] = {}
 
     def may_move(self, request: HttpRequest, edge: Edge) -> bool:
-        return edge.verb in self.verbs and self.may_act(request, edge.asks) and super().may_move(request, edge)
+        return edge.verb in self.processes and self.may_act(request, edge.asks) and super().may_move(request, edge)
 
     def move_rows(self, rows: Any, verb: str, *, by: Any, reason: str, **told: Any) -> list[int]:
         """Each row goes through its process, so that everything else that belongs to the verb happens too."""
@@ -59,7 +60,7 @@ class MovingAdmin(TransitionAdminMixin, OperatorAdmin):
         for row in rows.filter(status__in=edge.sources).select_related("account"):
             try:
                 with transaction.atomic():
-                    self.process(row, verb, by=by, reason=reason, **told)
+                    self.processes[verb](row, by=by, reason=reason, **told)
                     leave_trace(row, Said(by, reason, told), f"{self.opts.model_name}.{verb}")
             except Refusal as refusal:
                 refused = refusal
@@ -69,10 +70,6 @@ class MovingAdmin(TransitionAdminMixin, OperatorAdmin):
             raise refused
         return moved
 
-    def process(self, row: Lifecycle, verb: str, *, by: Any, reason: str) -> None:
-        """What the verb means for one row."""
-        row.perform(verb, by=by, reason=reason)
-
     @admin.display(description="in this status for", ordering="status_at")
     def since(self, row: Any) -> str:
         return timesince(row.status_at, depth=1)
@@ -80,7 +77,7 @@ class MovingAdmin(TransitionAdminMixin, OperatorAdmin):
 
 @admin.register(Campaign)
 class CampaignAdmin(MovingAdmin):
-    verbs = ("archive",)
+    processes: ClassVar = {"archive": authoring.archive}
     list_display = ("id", "name", "account", "language", "campaign_type", "author_type", "chip", "since", "is_on",
                     "content_sid")  # fmt: skip
     list_filter = ("status", "campaign_type", "author_type", "language",
@@ -122,9 +119,6 @@ class CampaignAdmin(MovingAdmin):
 
     def happenings(self, row: Campaign) -> Iterable[Happening]:
         return tried(row)
-
-    def process(self, row: Any, verb: str, *, by: Any, reason: str) -> None:  # noqa: ARG002 (its one verb is archive)
-        authoring.archive(row, by=by, reason=reason)
 
     @act(
         "Resync from Twilio",

@@ -24,7 +24,7 @@ RECENT = 10_000
 MANY = 100_000
 
 
-@tile
+@tile(10)
 def stuck(request: HttpRequest) -> Tile | None:
     """Messages whose call has had no outcome for too long, by age."""
     if not may_look(request, MessageAttempt):
@@ -36,7 +36,7 @@ def stuck(request: HttpRequest) -> Tile | None:
     return Tile("Stuck over 15 minutes", f"{found['over_15m']:,}", note, f"{reverse(ATTEMPTS)}?age=15m&open=yes")
 
 
-@tile
+@tile(20)
 def unknown(request: HttpRequest) -> Tile | None:
     """Attempts of which nobody knows whether they took effect."""
     if not may_look(request, MessageAttempt):
@@ -45,7 +45,7 @@ def unknown(request: HttpRequest) -> Tile | None:
     return Tile("Unknown outcomes", f"{number:,}", "being looked up", f"{reverse(ATTEMPTS)}?state__exact=unknown")
 
 
-@tile
+@tile(30)
 def error_rate(request: HttpRequest) -> Tile | None:
     """Refused and unknown calls among the newest of the last hour."""
     if not may_look(request, MessageAttempt):
@@ -58,7 +58,7 @@ def error_rate(request: HttpRequest) -> Tile | None:
     return Tile("Errors in the last hour", value, f"Twilio, of {found['all']:,} calls", href)
 
 
-@tile
+@tile(80)
 def sent_today(request: HttpRequest) -> Tile | None:
     """Messages the provider took since midnight (UTC)."""
     if not may_look(request, MessageAttempt):
@@ -69,7 +69,7 @@ def sent_today(request: HttpRequest) -> Tile | None:
     return Tile("Sent today", value, "taken by Twilio", f"{reverse(ATTEMPTS)}?state__exact=accepted")
 
 
-@tile
+@tile(70)
 def oldest_in_review(request: HttpRequest) -> Tile | None:
     """How long WhatsApp has had the template it has had longest."""
     if not may_look(request, Campaign):

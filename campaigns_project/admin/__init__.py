@@ -1,6 +1,6 @@
 """The operators' door: Django's own admin in our look. The front page shows tiles, which each domain adds.
 
-    @tile
+    @tile(60)
     def senders(request):
         return Tile("Senders alive", owners.alive("twilio"), href=…)
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.template.response import TemplateResponse
 
+    Make = Callable[[HttpRequest], "Tile | None"]
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -32,13 +34,17 @@ class Tile:
     href: str = ""
 
 
-_tiles: list[Callable[[HttpRequest], Tile | None]] = []
+_tiles: dict[int, Make] = {}
 
 
-def tile(make: Callable[[HttpRequest], Tile | None]) -> Callable[[HttpRequest], Tile | None]:
-    """Add a tile to the front page. `make` counts what the operator may see; None shows nothing."""
-    _tiles.append(make)
-    return make
+def tile(place: int) -> Callable[[Make], Make]:
+    """Add a tile to the front page, the lowest place first. It counts what the operator may see; None shows nothing."""
+
+    def add(make: Make) -> Make:
+        _tiles[place] = make
+        return make
+
+    return add
 
 
 class CampaignsAdminSite(admin.AdminSite):
@@ -48,7 +54,7 @@ class CampaignsAdminSite(admin.AdminSite):
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """What needs somebody now, then every list."""
-        tiles = [made for make in _tiles if (made := make(request)) is not None]
+        tiles = [made for _, make in sorted(_tiles.items()) if (made := make(request)) is not None]
         return super().index(request, {"tiles": tiles, **(extra_context or {})})
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 
 from campaigns_project.admin.acts import ActsMixin
 from campaigns_project.admin.lists import AccountFilter, EstimatedPaginator, search
@@ -52,6 +53,13 @@ class OperatorAdmin(ActsMixin, admin.ModelAdmin):  # type: ignore[type-arg]  # g
         if path == "id" or any(each.name == "account" for each in related._meta.fields):
             kwargs["queryset"] = within(request, related._default_manager.all(), path)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        shown: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        # What a row refers to is made and changed on its own page.
+        if isinstance(widget := getattr(shown, "widget", None), RelatedFieldWidgetWrapper):
+            widget.can_add_related = widget.can_change_related = widget.can_view_related = False
+        return shown
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         own = super().get_list_filter(request)

@@ -8,6 +8,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
 from django.utils.module_loading import import_string
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 from kombu.exceptions import OperationalError
@@ -101,13 +102,16 @@ class GroupAdmin(OperatorAdmin):
     ordering = ("name",)
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        shown = Permission.objects.filter(content_type__app_label__in=_apps()).select_related("content_type")
-        kwargs |= {"queryset": shown.order_by("content_type__app_label", "content_type__model", "codename"),
-                   "widget": forms.CheckboxSelectMultiple}  # fmt: skip
+        kwargs |= {"queryset": _rights(), "widget": forms.CheckboxSelectMultiple}
         field: Any = super().formfield_for_manytomany(db_field, request, **kwargs)
-        field.label_from_instance = lambda permission: permission.name
+        field.label_from_instance = lambda right: f"{right.codename.partition('_')[0]} {right.content_type.name}"
         return field
 
 
-def _apps() -> set[str]:
-    return {model._meta.app_label for model in admin.site._registry}  # noqa: SLF001 (Django has no other way)
+def _rights() -> QuerySet[Permission]:
+    """What there is to allow here; of rows only memberships are ever deleted."""
+    here = Q()
+    for model in admin.site._registry:  # noqa: SLF001 (Django has no other way)
+        here |= Q(content_type__app_label=model._meta.app_label, content_type__model=model._meta.model_name)
+    rights = Permission.objects.filter(here & ~Q(codename__startswith="delete_") | Q(codename__endswith="_membership"))
+    return rights.select_related("content_type").order_by("content_type__app_label", "content_type__model", "codename")

@@ -56,7 +56,9 @@ def provider_link(kind: str, provider_id: str | None) -> SafeString | str:
     words = format_html('<code class="id">{}</code>', provider_id)
     if address:
         words = format_html('<a href="{}" rel="noreferrer">{}</a>', address.format(id=provider_id), words)
-    return format_html("{} {}", words, render_to_string("parts/copy.html", look.copy(provider_id)))
+    return format_html(
+        '<span class="look">{} {}</span>', words, render_to_string("parts/copy.html", look.copy(provider_id))
+    )
 
 
 def readable(value: Any) -> SafeString:

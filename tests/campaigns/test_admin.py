@@ -1,4 +1,4 @@
-"""Operators' work on templates, broadcasts, leads and messages: through the processes, with all that belongs to them."""
+"""Operators' work on templates, broadcasts, leads and messages: through the processes, with all that belongs to it."""
 
 import pytest
 

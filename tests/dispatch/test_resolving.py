@@ -34,7 +34,8 @@ def resolve(client, row, outcome, provider_id=""):
 def told(answer):
     """What the operator reads: a flash, or why the form was refused."""
     form = answer.context.get("form")
-    return [*map(str, answer.context["messages"])] or sum(form.errors.values(), [])
+    refused = [str(fault) for faults in form.errors.values() for fault in faults] if form else []
+    return [*map(str, answer.context["messages"]), *refused]
 
 
 def test_what_the_provider_has_is_sent_and_said(staff, unknown):

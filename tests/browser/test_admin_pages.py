@@ -1,0 +1,82 @@
+"""Operators' pages in a real browser: no fault of axe, nothing foreign, nothing refused by our policy."""
+
+import pytest
+
+from accounts.roles import Role
+from campaigns.models import Broadcast, Campaign, CampaignLeadMessage, MessageAttempt
+from crm.models import Suppression
+from dispatch.models import InboxEntry
+from tests.browser.checks import assert_accessible, assert_narrow
+from tests.browser.conftest import LOOKS
+from tests.factories import MembershipFactory
+from tests.operators_world import IDS, MODELS, address, rows_of
+
+pytestmark = pytest.mark.browser
+every_look = pytest.mark.parametrize("look", LOOKS, indirect=True)
+
+
+@pytest.fixture
+def member():
+    return MembershipFactory(user__is_staff=True, user__is_superuser=True, role=Role.PLATFORM_ADMIN)
+
+
+@pytest.fixture
+def operators_page(page_of, member):
+    return page_of(member.user)
+
+
+def assert_sound(page):
+    assert_accessible(page)
+    assert_narrow(page)
+    assert page.watched.troubles == []
+
+
+@every_look
+def test_the_front_page_with_everything_on_it(operators_page, member):
+    for model in MODELS:
+        rows_of(model, member.account)
+
+    assert_sound(operators_page("/admin/"))
+
+
+@every_look
+@pytest.mark.parametrize("model", MODELS, ids=IDS)
+def test_a_list_and_a_page_of_every_kind(operators_page, member, model):
+    row = rows_of(model, member.account)[0]
+
+    assert_sound(operators_page(address(model)))
+    assert_sound(operators_page(address(row, "change")))
+
+
+@every_look
+@pytest.mark.parametrize(
+    ("model", "page"),
+    [
+        (Broadcast, ("transition", "pause")),
+        (Campaign, ("act", "pause_sends")),
+        (MessageAttempt, ("act", "resolve")),
+        (Suppression, ("act", "remove")),
+        (CampaignLeadMessage, ("history",)),
+    ],
+)
+def test_a_page_that_asks_why(operators_page, member, model, page):
+    assert_sound(operators_page(address(rows_of(model, member.account)[0], *page)))
+
+
+@every_look
+def test_the_form_for_a_suppression(operators_page):
+    assert_sound(operators_page(f"{address(Suppression)}add/"))
+
+
+def test_an_act_on_many_by_keyboard(operators_page, member):
+    first, second = (rows_of(InboxEntry, member.account, (n,))[0] for n in (1, 2))
+    page = operators_page(address(InboxEntry))
+    page.get_by_label("Select all objects on this page for an action").check()
+    page.get_by_label("Action:").select_option("Mark ignored …")
+    page.get_by_role("button", name="Go").press("Enter")
+    page.get_by_label("Reason:").fill("the shop is closed")
+    page.get_by_role("button", name="Mark ignored 2").press("Enter")
+    page.get_by_text("2 done, 0 refused.").wait_for()
+
+    assert set(InboxEntry.objects.values_list("result", flat=True)) == {"no_effect"}
+    assert first != second
