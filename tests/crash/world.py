@@ -61,6 +61,10 @@ class World(Control):
             with contextlib.suppress(psutil.Error):
                 sender.send_signal(signal.SIGCONT)
         processes.end_everything(self.data_dir)
+        end = time.monotonic() + 10
+        # Asking is what takes note of their ends.
+        while any([child.alive() for child in self.children.values()]) and time.monotonic() < end:
+            time.sleep(0.05)
         self.server.stop("immediate")
         shutil.rmtree(self.server.home.parent, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
