@@ -1,0 +1,41 @@
+"""The long form of the crash test: `python -m bench.soak [--seeds 5] [--people 10000] [--kills 50]`.
+
+One line a seed, then a verdict by the sandbox's own log. Bounded: each seed ends by itself, everything stays on loopback.
+"""
+
+import argparse
+import os
+import sys
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "campaigns_project.settings")
+os.environ.setdefault("LOG_LEVEL", "ERROR")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Kill everything during a send, again and again.")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--people", type=int, default=10_000)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--stops", type=int, default=5)
+    parser.add_argument("--crashes", type=int, default=1)
+    asked = parser.parse_args()
+
+    import django
+
+    django.setup()
+    from tests.crash.chaos import Chaos
+    from tests.crash.world import World
+
+    good = 0
+    for seed in range(1, asked.seeds + 1):
+        with World() as world:
+            world.open_the_house()
+            chaos = Chaos(world, seed, asked.people, asked.kills, asked.stops, asked.crashes).run()
+        print(chaos, flush=True)
+        good += chaos.verdict == {} and max(chaos.back, default=0) <= 5
+    print(f"{good} of {asked.seeds} seeds: nobody lost, nobody doubled, nobody unknown, claimed rows back in 5 s")
+    return 0 if good == asked.seeds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
