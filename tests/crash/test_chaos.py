@@ -16,7 +16,7 @@ def test_two_thousand_people_have_it_once_although_everything_is_killed(worlds, 
         world.open_the_house()
         chaos = Chaos(world, seed, people=2000, kills=12, stops=1, crashes=1).run()
 
-    print(chaos)
+    print(chaos)  # noqa: T201 (shown when something is wrong)
     assert chaos.verdict == {}
     assert max(chaos.open_at_kill, default=0) <= SLOTS
     assert max(chaos.back, default=0) <= DEAD_AFTER_SECONDS + 2

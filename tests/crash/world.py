@@ -63,7 +63,7 @@ class World(Control):
         processes.end_everything(self.data_dir)
         end = time.monotonic() + 10
         # Asking is what takes note of their ends.
-        while any([child.alive() for child in self.children.values()]) and time.monotonic() < end:
+        while [child for child in self.children.values() if child.alive()] and time.monotonic() < end:
             time.sleep(0.05)
         self.server.stop("immediate")
         shutil.rmtree(self.server.home.parent, ignore_errors=True)
