@@ -1,6 +1,6 @@
 """The long form of the crash test: `python -m bench.soak [--seeds 5] [--people 10000] [--kills 50]`.
 
-One line a seed, then a verdict by the sandbox's own log. Bounded: each seed ends by itself, everything stays on loopback.
+One line a seed, then a verdict by the sandbox's own log. Bounded: each seed ends by itself; all stays on loopback.
 """
 
 import argparse

@@ -214,7 +214,9 @@ TEMPLATE_POLL_SECONDS = env.float("TEMPLATE_POLL_SECONDS", default=2 if TWILIO_C
 _CONSOLE = "" if TWILIO_API_URL == SANDBOX_URL else "https://console.twilio.com/us1"
 PROVIDER_CONSOLES = {
     "message": env.str("TWILIO_MESSAGE_CONSOLE", default=_CONSOLE and f"{_CONSOLE}/monitor/logs/sms/{{id}}"),
-    "content": env.str("TWILIO_CONTENT_CONSOLE", default=_CONSOLE and f"{_CONSOLE}/develop/sms/content-template-builder"),
+    "content": env.str(
+        "TWILIO_CONTENT_CONSOLE", default=_CONSOLE and f"{_CONSOLE}/develop/sms/content-template-builder"
+    ),
 }
 TWILIO_CONNECTIONS = env.int("TWILIO_CONNECTIONS", default=100)
 # What one message is estimated to cost, in minor units of the account's currency.
