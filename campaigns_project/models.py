@@ -75,9 +75,7 @@ class IdempotencyKey(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["account", "path", "key"], name="idempotency_key_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["account", "path", "key"], name="idempotency_key_once")]
         indexes = [models.Index(fields=["created_at"], name="idempotency_key_age")]
 
     def __str__(self) -> str:
