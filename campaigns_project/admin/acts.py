@@ -119,11 +119,7 @@ class ActsMixin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         row = self.get_object(request, unquote(object_id))
         if row is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]  # Django's
-        found = next((each for each in self.acts if each.name == name), None)
-        if found is None:
-            raise Http404
-        if not self.has_view_permission(request, row) or not self.may_act(request, found.asks):
-            raise PermissionDenied
+        found = self._act_for(request, row, name)
         here = HttpResponseRedirect(self._to("change", quote(row.pk)))
         if not found.fits(row):
             messages.error(request, f"“{found.label}” is not possible here now.")
@@ -135,6 +131,15 @@ class ActsMixin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
                 return HttpResponseRedirect(self._to("changelist")) if found.removes else here
             form.add_error(None, refused)
         return self._ask_first(request, found, form, {"rows": [row], "row": row, "back": here.url})
+
+    def _act_for(self, request: HttpRequest, row: Any, name: str) -> Act:
+        """The act of this name, if this operator may do it at all."""
+        found = {each.name: each for each in self.acts}.get(name)
+        if found is None:
+            raise Http404
+        if not self.has_view_permission(request, row) or not self.may_act(request, found.asks):
+            raise PermissionDenied
+        return found
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         found: dict[str, Any] = super().get_actions(request)
