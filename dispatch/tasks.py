@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from django.conf import settings
 
 from dispatch import inbox, lane, owners, sweeping
 
+# From a sender's start to its first heartbeat, on a machine that is busy.
+STARTING_SECONDS = 15.0
 # The senders this process started, so that their ends are taken note of.
 _started: list[subprocess.Popen[bytes]] = []
 
@@ -24,11 +28,14 @@ def keep_senders(**_later: Any) -> None:
     _started[:] = [sender for sender in _started if sender.poll() is None]
     # Else one that was killed a moment ago would still count.
     owners.bury_the_dead()
-    for provider in lane.providers():
-        if not owners.alive(provider) and not _starting(provider):
-            # A session of its own, so that a worker's end is not the sender's.
-            command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "send", provider]
-            _started.append(subprocess.Popen(command, start_new_session=True))  # noqa: S603 (our own program)
+    folder = Path(settings.DATA_DIR) / "senders"
+    folder.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        # Of two nudges at once the second finds what the first one started.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for provider in lane.providers():
+            if not owners.alive(provider) and not _starting(provider, folder):
+                _start(provider, folder)
 
 
 @worker_ready.connect
@@ -53,14 +60,23 @@ def forget_old_webhooks(**_later: Any) -> None:
     inbox.forget_old()
 
 
-def _starting(provider: str) -> bool:
-    """A sender process of this provider runs here, but has no database session yet."""
-    folder = Path(settings.DATA_DIR) / "senders"
-    return any(_sends(int(path.stem.rpartition("-")[2]), provider) for path in folder.glob(f"{provider}-*.pid"))
+def _start(provider: str, folder: Path) -> None:
+    # A session of its own, so that a worker's end is not the sender's.
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "send", provider]
+    sender = subprocess.Popen(command, start_new_session=True)  # noqa: S603 (our own program)
+    (folder / f"{provider}-{sender.pid}.pid").write_text(str(sender.pid))
+    _started.append(sender)
 
 
-def _sends(pid: int, provider: str) -> bool:
+def _starting(provider: str, folder: Path) -> bool:
+    """A sender was started here so lately that it may have no database session yet. One that hangs does not count."""
+    pids = [int(path.stem.rpartition("-")[2]) for path in folder.glob(f"{provider}-*.pid")]
+    return any(_started_lately(pid, provider) for pid in pids)
+
+
+def _started_lately(pid: int, provider: str) -> bool:
     try:
-        return psutil.Process(pid).cmdline()[-2:] == ["send", provider]
+        process = psutil.Process(pid)
+        return time.time() - process.create_time() < STARTING_SECONDS and process.cmdline()[-2:] == ["send", provider]
     except psutil.NoSuchProcess:
         return False
