@@ -66,10 +66,9 @@ def test_a_member_of_no_account_sees_no_rows(client):
     assert list(nobody.get(address(row)).context["cl"].queryset) == []
 
 
-@pytest.mark.parametrize(("label", "row"), [("admin", 302), ("viewer", 302)])
-def test_the_filter_by_account_names_no_neighbour(client, label, row):
+def test_the_filter_by_account_names_no_neighbour(client):
     AccountFactory(name="Secret Neighbour")
-    CustomerFactory(account=(limited := operator(client, label, role=Role.MARKETING)).user.membership.account)
+    CustomerFactory(account=(limited := operator(client, "viewer", role=Role.MARKETING)).user.membership.account)
 
     assert "Secret Neighbour" not in limited.get("/admin/crm/customer/").content.decode()
 
