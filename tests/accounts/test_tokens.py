@@ -151,7 +151,7 @@ BAD_CLAIMS = {
     "exp true": {"exp": True},
     "exp far": {"exp": NOW + 10**6},
     "iat ahead": {"iat": NOW + 600},
-    "nbf ahead": {"nbf": NOW + 60},
+    "nbf ahead": {"nbf": NOW + 3600},
     "nbf text": {"nbf": "0"},
     "aud other": {"aud": "other"},
     "aud list": {"aud": ["campaigns-api"]},
