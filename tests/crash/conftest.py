@@ -4,7 +4,7 @@ from django.db import connection
 from tests.crash.world import World
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def worlds(django_db_blocker):
     """Makes worlds; while one stands, this process speaks to its database."""
     before = dict(connection.settings_dict)
