@@ -1,4 +1,7 @@
-"""Named places between two effects. With CRASHPOINT=name:n the n-th passage of one kills the process there."""
+"""Named places between two effects. With CRASHPOINT=name:n the n-th passage of one kills the process there.
+
+With STOPPOINT=name:n it is stopped there instead, until somebody continues it (SIGCONT).
+"""
 
 from __future__ import annotations
 
@@ -21,15 +24,20 @@ CRASHPOINTS = (
     "start.before_commit",
 )
 
+ACTS = {"CRASHPOINT": signal.SIGKILL, "STOPPOINT": signal.SIGSTOP}
+
 _passed: Counter[str] = Counter()
 
 
 def crashpoint(name: str) -> None:
     """Do nothing, unless this very passage was chosen to be the process's last act."""
-    chosen = os.environ.get("CRASHPOINT")
-    if not chosen:
-        return
+    for variable, number in ACTS.items():
+        if variable in os.environ:
+            _act(name, os.environ[variable], number)
+
+
+def _act(name: str, chosen: str, number: signal.Signals) -> None:
     wanted, _, nth = chosen.partition(":")
     _passed[name] += 1
     if name == wanted and _passed[name] == int(nth or 1):
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), number)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
-from dispatch import inbox, sweeping
+from dispatch import inbox, owners, sweeping
 from dispatch.database import in_thread
 from dispatch.lane import lanes_of
 from dispatch.reconciling import Reconciler
@@ -37,23 +38,32 @@ class Process:
         self.provider = provider
         self.lanes = lanes_of(provider)
         self.stop = asyncio.Event()
+        self.answered = asyncio.Event()
+        self.senders = [LaneSender(lane, provider, self.answered) for lane in self.lanes]
+        self.session = Session(provider, self.senders, self.answered)
 
     async def run(self) -> None:
         """Send until SIGTERM or SIGINT; then finish the open calls, record them and leave."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop.set)
-        answered = asyncio.Event()
-        senders = [LaneSender(lane, self.provider, answered) for lane in self.lanes]
         housework = [self._again(Reconciler(lane).run) for lane in self.lanes]
         housework += [self._every(SWEEP_SECONDS, sweeping.sweep), self._every(INBOX_SECONDS, inbox.apply_all)]
         background = [asyncio.create_task(each) for each in housework]
         for task in background:
             task.add_done_callback(self._missed)
         try:
-            await self._again(Session(self.provider, senders, answered).run)
+            await self._again(self.session.run)
         finally:
             await self._end(background)
+
+    def continued(self, *_: object) -> None:
+        """SIGCONT, between two steps of ours. Whoever stood still for so long was declared dead meanwhile.
+
+        Others settle its open calls and may have called again, so a call that was about to leave must not leave now.
+        """
+        if time.monotonic() - self.session.beat_at > owners.DEAD_AFTER_SECONDS:
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def _missed(self, task: asyncio.Task[None]) -> None:
         """A sender without its reconciler would go on half blind: it ends, and a whole one is started."""
@@ -110,5 +120,10 @@ def run(provider: str) -> None:
     """Send for one provider until told to stop. Raises KeyError for a provider without a lane."""
     if not lanes_of(provider):
         raise KeyError(provider)
-    with pid_file(provider):
-        asyncio.run(Process(provider).run())
+    worker = Process(provider)
+    before = signal.signal(signal.SIGCONT, worker.continued)
+    try:
+        with pid_file(provider):
+            asyncio.run(worker.run())
+    finally:
+        signal.signal(signal.SIGCONT, before)

@@ -261,7 +261,7 @@ class Session:
         self.answered = answered
         self.lanes = lanes
         self.owner = 0
-        self.beat_at = 0.0
+        self.beat_at = time.monotonic()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set and every running call is recorded. Raises FencedError or psycopg's: begin anew."""
