@@ -38,7 +38,7 @@ class SchemaDocument(OpenDoor):
     tag = "service"
     queries: ClassVar = {"GET": DocumentQuery}
     answers: ClassVar = {
-        "GET": {(200, "application/json"): OpenApiTypes.OBJECT, (200, "application/yaml"): OpenApiTypes.STR}
+        "GET": {(200, "application/json"): OpenApiTypes.OBJECT, (200, "application/yaml"): OpenApiTypes.OBJECT}
     }
 
     def get(self, request: Request) -> HttpResponseBase:  # noqa: ARG002 (DRF's signature)
