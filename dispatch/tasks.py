@@ -5,17 +5,24 @@ from __future__ import annotations
 import fcntl
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import psutil
+import structlog
 from celery import shared_task
-from celery.signals import worker_ready
+from celery.signals import beat_init, worker_ready
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
 
 from dispatch import inbox, lane, owners, sweeping
 
+log = structlog.get_logger(__name__)
+
+# How often the clock looks by itself.
+LOOK_SECONDS = 2.0
 # From a sender's start to its first heartbeat, on a machine that is busy.
 STARTING_SECONDS = 15.0
 # The senders this process started, so that their ends are taken note of.
@@ -43,6 +50,24 @@ def begin_at_once(**_later: Any) -> None:
     """A worker that starts does not wait for the clock."""
     keep_senders.delay()
     sweep.delay()
+
+
+@beat_init.connect
+def look_beside_the_clock(**_later: Any) -> None:
+    """Without broker or worker nobody would take the nudges: the clock's process also looks by itself."""
+    threading.Thread(target=look_after_senders, args=[threading.Event()], daemon=True).start()
+
+
+def look_after_senders(over: threading.Event) -> None:
+    """Until `over`: free what dead senders held, start one where none is alive. An absent database is waited out."""
+    while not over.wait(LOOK_SECONDS):
+        try:
+            sweeping.sweep()
+            keep_senders()
+        except (DatabaseError, InterfaceError) as trouble:
+            log.warning("senders not looked after", trouble=str(trouble))
+        finally:
+            connection.close()
 
 
 @shared_task(expires=10)
