@@ -76,7 +76,8 @@ def apply(limit: int = 500) -> int:
             groups.setdefault((entry.provider, entry.kind), []).append(entry)
         for key, group in groups.items():
             _apply_group(_handlers.get(key), group)
-        crashpoint("inbox.before_commit")
+        if entries:
+            crashpoint("inbox.before_commit")
     return len(entries)
 
 

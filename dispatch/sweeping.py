@@ -26,7 +26,8 @@ def sweep() -> bool:
             return False
         ended = owners.bury_the_dead()
         abandoned = sum(_abandon(lane) for lane in all_lanes())
-        crashpoint("sweep.before_commit")
+        if ended or abandoned:
+            crashpoint("sweep.before_commit")
     if ended or abandoned:
         log.warning("senders died", owners=ended, attempts_unknown=abandoned)
     for lane in all_lanes():
