@@ -141,6 +141,10 @@ class Event(Owned):
         indexes = [
             models.Index(fields=["account", "customer", "-occurred_at"], name="event_of_customer"),
             models.Index(fields=["account", "phone", "-occurred_at"], name="event_of_phone"),
+            # Orders are few among events, and every campaign asks for them.
+            models.Index(
+                fields=["account", "occurred_at"], condition=models.Q(type="order.completed"), name="event_orders"
+            ),
         ]
 
     def __str__(self) -> str:
