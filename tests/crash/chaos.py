@@ -16,6 +16,7 @@ FAULTS = {"latency_ms": 20, "lose_response": 0.01, "callback_loss": 0.2, "callba
 VICTIMS = {"sender": 5, "worker": 2, "beat": 1, "web": 2}
 # Calls a second of the next sender; 0 is as fast as it can. Slow ones stretch the run, fast ones have much in flight.
 RATES = (0, 0, 150, 400)
+BACK_SECONDS = 5
 HELD = """
 SELECT (SELECT count(*) FROM lifecycle_lease l JOIN dispatch_owner o ON o.id = l.owner WHERE o.pid = %(pid)s)
      + (SELECT count(*) FROM campaigns_message_attempt a JOIN dispatch_owner o ON o.id = a.owner
@@ -40,6 +41,8 @@ class Chaos:
     killed: Counter = field(default_factory=Counter)
     open_at_kill: list = field(default_factory=list)
     back: list = field(default_factory=list)
+    struck: list = field(default_factory=list)
+    late: list = field(default_factory=list)
     seconds: float = 0.0
     verdict: dict = field(default_factory=dict)
 
@@ -49,7 +52,6 @@ class Chaos:
         self.send = Send(self.people, rate=self.random.choice(RATES)).start()
         for moment, strike in self._plan():
             self.world.until(lambda moment=moment: self._progress() >= moment, within=90, what=f"person {moment}")
-            self.world.supervisor._say(f"{strike.__name__} at {moment}")
             strike()
         self.world.until(self._settled, within=180, what="the end")
         # A call that somebody still holds back would come now.
@@ -63,7 +65,7 @@ class Chaos:
             f"seed {self.seed}: {self.people} people in {self.seconds:.0f} s, killed {killed}; "
             f"open at a kill ≤ {max(self.open_at_kill, default=0)}, "
             f"back after {sorted(self.back)[len(self.back) // 2]:.1f} s, at most {max(self.back):.1f} s; "
-            f"{self.verdict or 'nothing lost, doubled or unknown'}"
+            f"{self.verdict or 'nothing lost, doubled or unknown'}" + "".join(self.late)
         )
 
     def _plan(self):
@@ -81,7 +83,7 @@ class Chaos:
 
     def _kill(self):
         name = self.random.choices(list(VICTIMS), list(VICTIMS.values()))[0]
-        self.killed[name] += 1
+        self._note(name)
         if name == "sender":
             self._kill_sender()
         else:
@@ -91,21 +93,28 @@ class Chaos:
         sender = self._sender()
         self.send.repace(self.random.choice(RATES))
         kill(sender)
+        # Nothing is held by anybody, and nobody can be asked, while there is no database.
+        self.open_at_kill += self.world.until(lambda: [asked(OPEN, pid=sender.pid)], what="the database")
         at = time.monotonic()
-        self.open_at_kill.append(self.world.ask(lambda: asked(OPEN, pid=sender.pid)) or 0)
         self.world.until(lambda: asked(HELD, pid=sender.pid) == 0, within=30, what="what it held")
         self.back.append(time.monotonic() - at)
-        self.world.supervisor._say(f"back after {self.back[-1]}")
+        if self.back[-1] > BACK_SECONDS:
+            before = [f"{name} {at - moment:.1f} s before" for moment, name in self.struck[:-1] if at - moment < 15]
+            self.late.append(f"\n    back after {self.back[-1]:.1f} s: {', '.join(before)}")
+
+    def _note(self, name):
+        self.killed[name] += 1
+        self.struck.append((time.monotonic(), name))
 
     def _stop(self):
         sender = self._sender()
-        self.killed["stopped sender"] += 1
+        self._note("stopped sender")
         os.kill(sender.pid, signal.SIGSTOP)
         self.world.wait(self.random.uniform(2, 8))
         os.kill(sender.pid, signal.SIGCONT)
 
     def _crash(self):
-        self.killed["PostgreSQL"] += 1
+        self._note("PostgreSQL")
         connection.close()
         self.world.server.stop("immediate")
 
