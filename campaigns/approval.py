@@ -23,6 +23,7 @@ from campaigns.models import Campaign, CampaignStatus, CampaignType, SubmissionA
 from campaigns.sending import credentials_of
 from campaigns.values import samples
 from campaigns_project.refusals import Unprocessable
+from dispatch.crashpoints import crashpoint
 from dispatch.database import in_thread
 from dispatch.lane import Call, Lane, OpenQuestion
 from dispatch.statements import move
@@ -223,6 +224,7 @@ def hand_in(campaign_id: int, connection_id: int) -> Outcome:
     )
     if not isinstance(created, Accepted):
         return created
+    crashpoint("submission.content_made")
     asked = _ask_for_review(reviewer, campaign, created.provider_id)
     if isinstance(asked, Accepted):
         return created

@@ -22,6 +22,7 @@ CRASHPOINTS = (
     "inbox.stored",
     "inbox.before_commit",
     "start.before_commit",
+    "submission.content_made",
 )
 
 ACTS = {"CRASHPOINT": signal.SIGKILL, "STOPPOINT": signal.SIGSTOP}
