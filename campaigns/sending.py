@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,7 @@ class Caller:
 
     def __init__(self, messenger: Messenger) -> None:
         self.messenger = messenger
-        self._kept: dict[int, tuple[float, Credentials]] = {}
+        self._kept: dict[int, tuple[float, asyncio.Task[Credentials]]] = {}
 
     async def call(self, call: Call) -> Outcome:
         """Send one message, once."""
@@ -97,10 +98,16 @@ class Caller:
 
     async def _credentials(self, connection_id: int) -> Credentials:
         kept = self._kept.get(connection_id)
-        if kept is None or time.monotonic() - kept[0] > CREDENTIALS_SECONDS:
-            kept = (time.monotonic(), await in_thread(credentials_of, connection_id))
+        if kept is None or time.monotonic() - kept[0] > CREDENTIALS_SECONDS or _failed(kept[1]):
+            # One look for all calls that need it now, not a database session for each.
+            kept = (time.monotonic(), asyncio.create_task(in_thread(credentials_of, connection_id)))
             self._kept[connection_id] = kept
-        return kept[1]
+        # A call that is given up must not take the others' look with it.
+        return await asyncio.shield(kept[1])
+
+
+def _failed(look: asyncio.Task[Credentials]) -> bool:
+    return look.done() and (look.cancelled() or look.exception() is not None)
 
 
 def _connection_of(account_id: int) -> int:

@@ -60,10 +60,14 @@ class MessageQuerySet(LifecycleQuerySet["CampaignLeadMessage"], AccountQuerySet[
 class CampaignLeadMessage(Lifecycle, Owned):
     """The row is the queue: it is sent when it stands in `queued` and its broadcast is sending."""
 
+    # No index of its own, as with `Message`.
+    account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+", db_index=False)
     campaign = owned(Campaign, on_delete=models.PROTECT, related_name="messages")
     campaign_lead = owned(CampaignLead, on_delete=models.PROTECT, related_name="messages")
-    broadcast = owned(Broadcast, on_delete=models.PROTECT, related_name="messages")
-    conversation_user = owned(ConversationUser, on_delete=models.PROTECT, related_name="campaign_messages")
+    broadcast = owned(Broadcast, on_delete=models.PROTECT, related_name="messages", db_index=False)
+    conversation_user = owned(
+        ConversationUser, on_delete=models.PROTECT, related_name="campaign_messages", db_index=False
+    )
     message = owned(Message, null=True, on_delete=models.SET_NULL, related_name="+")
     # The campaign's name, so that every version of it counts as the same marketing message.
     campaign_name = models.CharField(max_length=200)
@@ -153,7 +157,7 @@ class CampaignLeadMessage(Lifecycle, Owned):
 class MessageAttempt(Attempt):
     """One call to send one message."""
 
-    row = owned(CampaignLeadMessage, on_delete=models.PROTECT, related_name="attempts")
+    row = owned(CampaignLeadMessage, on_delete=models.PROTECT, related_name="attempts", db_index=False)
 
     class Meta:
         db_table = "campaigns_message_attempt"
