@@ -119,7 +119,7 @@ class Bench:
         """Two senders, one rate: (share of it that was reached, the most in any sliding second)."""
         send = self.broadcast(per_second * PACE_SECONDS[per_second], rate=per_second)
         self.stub(20)
-        self.run(send, senders=2)
+        self.run(send, senders=2, leases=4)
         arrived = self.arrivals()
         reached = (len(arrived) - 1) / (arrived[-1] - arrived[0])
         return reached / per_second, worst_second(arrived), shares(send)
@@ -133,12 +133,13 @@ class Bench:
         send.link = send.connection.pk
         return send
 
-    def run(self, send, *, senders):
+    def run(self, send, *, senders, leases=None):
+        """`leases`: so many of them, so that one sender does not take them all."""
         from dispatch import owners
 
         started = [self.program(f"sender-{n}", sys.executable, "manage.py", "send", "twilio") for n in range(senders)]
         self.world.until(lambda: owners.alive("twilio") == senders, what="the senders")
-        send.start()
+        start(send, leases)
         self.world.until(send.is_over, within=120, what="the broadcast")
         for program in started:
             self.end(program)
@@ -157,6 +158,29 @@ class Bench:
 
         processes.end(processes.session(child.record))
         self.finish(child)
+
+
+def start(send, number):
+    from django.db import transaction
+
+    from campaigns.models import CampaignLeadMessage
+    from campaigns.sending import LANE
+    from lifecycle import leases
+    from lifecycle.models import Lease
+
+    with transaction.atomic():
+        send.start()
+        if number:
+            Lease.objects.filter(queue=LANE, scope_id=send.broadcast.pk).delete()
+            leases.make(
+                LANE,
+                account_id=send.account.pk,
+                scope_id=send.broadcast.pk,
+                table=CampaignLeadMessage._meta.db_table,
+                where_sql="broadcast_id = %(broadcast)s",
+                params={"broadcast": send.broadcast.pk},
+                size=send.people // number,
+            )
 
 
 def fields(to):
