@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlencode
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "campaigns_project.settings")
@@ -56,6 +58,7 @@ class Bench:
     def __init__(self, world, people):
         self.world = world
         self.people = people
+        self.waited = 0.0
 
     def stub(self, latency_ms):
         """Empty, answering after so long, and calling nobody back."""
@@ -141,6 +144,7 @@ class Bench:
         self.world.until(lambda: owners.alive("twilio") == senders, what="the senders")
         start(send, leases)
         self.world.until(send.is_over, within=120, what="the broadcast")
+        self.waited = max(waited_for_a_core(program.pid) for program in started)
         for program in started:
             self.end(program)
         assert send.verdict(self.world) == {}, send.verdict(self.world)
@@ -214,6 +218,12 @@ def sent_by_the_peer():
         return cursor.fetchone()[0]
 
 
+def waited_for_a_core(pid):
+    """Of the time in which a process could have run, the share in which no core was free for it."""
+    ran, waited, _ = map(int, Path(f"/proc/{pid}/schedstat").read_text().split())
+    return waited / (ran + waited)
+
+
 def shares(send):
     """How many calls each sender made."""
     from django.db.models import Count
@@ -242,7 +252,11 @@ def rounds_of(bench, latency_ms, names, number):
         for name in names[:: -1 if turn % 2 else 1]:
             setattr(rates, name, getattr(bench, name)(latency_ms))
         said = ", ".join(f"{name} {getattr(rates, name):,.0f}/s" for name in names)
-        print(f"  {latency_ms} ms: {said} (load {os.getloadavg()[0]:.1f})", flush=True)
+        print(
+            f"  {latency_ms} ms: {said} (load {os.getloadavg()[0]:.1f}, "
+            f"our sender waited for a core {bench.waited:.0%} of its time)",
+            flush=True,
+        )
         found.append(rates)
     return found
 
@@ -309,6 +323,10 @@ def main():
     options = parser.parse_args()
     if not shutil.which("wrk"):
         parser.error("the stub's capacity is measured with wrk; install it (Debian: apt-get install wrk)")
+
+    # However it is ended, everything it started ends too.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(1))
 
     import django
 
