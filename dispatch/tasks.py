@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import structlog
@@ -19,9 +19,12 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from dispatch import inbox, lane, owners, sweeping
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 log = structlog.get_logger(__name__)
 
-# How often the clock looks by itself.
+# How often a process does housework beside its own work.
 LOOK_SECONDS = 2.0
 # From a sender's start to its first heartbeat, on a machine that is busy.
 STARTING_SECONDS = 15.0
@@ -53,19 +56,26 @@ def begin_at_once(**_later: Any) -> None:
 
 
 @beat_init.connect
-def look_beside_the_clock(**_later: Any) -> None:
-    """Without broker or worker nobody would take the nudges: the clock's process also looks by itself."""
-    threading.Thread(target=look_after_senders, args=[threading.Event()], daemon=True).start()
+def begin_with_the_clock(**_later: Any) -> None:
+    """Without broker or worker nobody would take the nudges: the clock's process also does the work by itself."""
+    beside(sweeping.sweep, keep_senders)
 
 
-def look_after_senders(over: threading.Event) -> None:
-    """Until `over`: free what dead senders held, start one where none is alive. An absent database is waited out."""
+def beside(*works: Callable[[], Any]) -> None:
+    """Do blocking housework every few seconds in a thread of this process, as long as it lives."""
+    threading.Thread(target=housekeep, args=[threading.Event(), *works], daemon=True).start()
+
+
+def housekeep(over: threading.Event, *works: Callable[[], Any]) -> None:
+    """Until `over`: each work in turn. An absent database is waited out, and so is trouble of any other kind."""
     while not over.wait(LOOK_SECONDS):
         try:
-            sweeping.sweep()
-            keep_senders()
+            for work in works:
+                work()
         except (DatabaseError, InterfaceError) as trouble:
-            log.warning("senders not looked after", trouble=str(trouble))
+            log.warning("housework waits", trouble=str(trouble))
+        except Exception:  # the next round may do better; no round at all would not
+            log.exception("housework failed")
         finally:
             connection.close()
 

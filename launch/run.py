@@ -26,7 +26,7 @@ CELERY = [*PYTHON, "-m", "celery", "-A", "campaigns_project.celery:app"]
 WORKER = [*CELERY, "worker", "--concurrency", "2", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
 BEAT = [*CELERY, "beat", "--pidfile=", "--loglevel", "INFO"]
 WEB = [*PYTHON, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--workers", "1", "--no-ws"]
-WEB += ["--blocking-threads", "16", "--log-level", "warning", "campaigns_project.wsgi:application"]
+WEB += ["--blocking-threads", "16", "--log-level", "warning", "campaigns_project.serving:application"]
 SANDBOX = [*PYTHON, "-m", "providers.sandbox"]
 
 

@@ -1,6 +1,8 @@
+import importlib
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from datetime import timedelta
@@ -9,10 +11,12 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from dispatch import owners, tasks
+from campaigns_project import wsgi
+from dispatch import owners, sweeping, tasks
 from dispatch.models import Owner
 from dispatch.owners import DEAD_AFTER_SECONDS
 from dispatch.process import Process
+from tests.dispatch.conftest import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,24 +33,34 @@ def test_a_sender_that_stood_still_goes_on_only_if_nobody_declared_it_dead(still
     assert sent == ends
 
 
-def test_the_clock_looks_by_itself_and_waits_out_a_database_that_is_away(settings, tmp_path, monkeypatch):
+def test_housework_goes_on_after_trouble_of_any_kind(settings, tmp_path, monkeypatch):
     settings.DATA_DIR = tmp_path
     monkeypatch.setattr(tasks, "LOOK_SECONDS", 0.01)
     Owner.objects.create(provider="twilio", pid=os.getpid(), host=socket.gethostname())
     Owner.objects.create(provider="twilio", pid=1, host="elsewhere", seen_at=timezone.now() - timedelta(hours=1))
-    connection.connection.close()  # The first look finds it broken.
-    over = threading.Event()
+    connection.connection.close()  # The first round finds it broken.
+    over, broken = threading.Event(), iter([KeyError("a bug")])
     threading.Timer(0.5, over.set).start()
 
-    tasks.look_after_senders(over)
+    def work():
+        for trouble in broken:
+            raise trouble
+        tasks.keep_senders()
+
+    tasks.housekeep(over, sweeping.sweep, work)
 
     assert (owners.alive("twilio"), Owner.objects.filter(ended_at=None).count()) == (1, 1)
 
 
-def test_the_clocks_own_look_runs_beside_it(monkeypatch):
-    looks = []
-    monkeypatch.setattr(tasks, "look_after_senders", looks.append)
+def test_clock_and_web_process_look_after_senders_too(monkeypatch):
+    begun = []
+    monkeypatch.setattr(tasks, "housekeep", lambda over, *works: begun.append(works))
 
-    tasks.look_beside_the_clock(sender=None)
+    monkeypatch.delitem(sys.modules, "campaigns_project.serving", raising=False)
 
-    assert len(looks) == 1
+    tasks.begin_with_the_clock(sender=None)
+    serving = importlib.import_module("campaigns_project.serving")
+
+    wait_for(lambda: len(begun) == 2)
+    assert set(begun) == {(sweeping.sweep, tasks.keep_senders), (sweeping.sweep,)}
+    assert serving.application is wsgi.application
