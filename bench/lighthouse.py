@@ -1,7 +1,7 @@
 """python -m bench.lighthouse URL: the four scores of a merchant's page of a running demo, signed in; bar 98 each.
 
-URL is a page (http://127.0.0.1:8000/campaigns/wa_1). Needs Node: Lighthouse is installed by npm under DATA_DIR/lighthouse
-and runs in the Chromium that the browser tests use.
+URL is a page (http://127.0.0.1:8000/campaigns/wa_1). Needs Node: npm installs Lighthouse under DATA_DIR/lighthouse,
+and it runs in the Chromium that the browser tests use.
 """
 
 from __future__ import annotations
