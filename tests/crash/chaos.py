@@ -22,11 +22,9 @@ SELECT (SELECT count(*) FROM lifecycle_lease l JOIN dispatch_owner o ON o.id = l
      + (SELECT count(*) FROM campaigns_message_attempt a JOIN dispatch_owner o ON o.id = a.owner
         WHERE o.pid = %(pid)s AND a.state = 'calling')
 """
-# By session: one that lost the database may have opened what it never heard of, and so never called.
 OPEN = """
-SELECT coalesce(max(n), 0) FROM (
-    SELECT count(*) AS n FROM campaigns_message_attempt a JOIN dispatch_owner o ON o.id = a.owner
-    WHERE o.pid = %(pid)s AND a.state = 'calling' GROUP BY o.id) sessions
+SELECT count(*) FROM campaigns_message_attempt a JOIN dispatch_owner o ON o.id = a.owner
+WHERE o.pid = %(pid)s AND a.state = 'calling'
 """
 
 
