@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+from functools import lru_cache
 
 from cryptography.fernet import Fernet
 from django.conf import settings
@@ -24,5 +25,9 @@ def open_sealed(sealed: bytes) -> dict[str, str]:
 
 def keyed_hash(purpose: str, *parts: str) -> str:
     """64 hex digits that only a holder of DATA_KEY can make; `purpose` keeps uses apart."""
-    key = hashlib.sha256(base64.urlsafe_b64decode(settings.DATA_KEY) + purpose.encode()).digest()
-    return hmac.new(key, "\x1f".join(parts).encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(_key(settings.DATA_KEY, purpose), "\x1f".join(parts).encode(), "sha256").hex()
+
+
+@lru_cache(maxsize=64)
+def _key(data_key: str, purpose: str) -> bytes:
+    return hashlib.sha256(base64.urlsafe_b64decode(data_key) + purpose.encode()).digest()

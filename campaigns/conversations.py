@@ -54,7 +54,7 @@ present AS (
 ), told AS (
     INSERT INTO crm_event
         (account_id, public_id, event_id, type, customer_id, email, phone, occurred_at, currency, properties)
-    SELECT m.account_id, 'evt_' || left(replace(gen_random_uuid()::text, '-', ''), 16),
+    SELECT m.account_id, 'evt_' || left(md5(m.account_id || ':whatsapp:' || m.id || ':' || %(target)s), 16),
            'whatsapp:' || m.id || ':' || %(target)s, 'message.' || %(target)s, u.customer_id, '', m.phone, now(), '',
            jsonb_build_object('message_id', m.id)
     FROM moved m JOIN campaigns_conversationuser u ON u.id = m.conversation_user_id ON CONFLICT DO NOTHING

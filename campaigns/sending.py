@@ -103,7 +103,7 @@ class Caller:
             kept = (time.monotonic(), asyncio.create_task(in_thread(credentials_of, connection_id)))
             self._kept[connection_id] = kept
         # A call that is given up must not take the others' look with it.
-        return await asyncio.shield(kept[1])
+        return kept[1].result() if kept[1].done() else await asyncio.shield(kept[1])
 
 
 def _failed(look: asyncio.Task[Credentials]) -> bool:
@@ -187,6 +187,7 @@ def _on_record() -> str:
         "sent",
         MessageStatus.SENDING,
         sets=", provider_id = s.provider_id, message_id = s.message_id",
+        also=", m.conversation_user_id, m.context->>'body' AS body, m.provider_id, m.message_id",
     )
     again = move(
         "again",
@@ -215,9 +216,7 @@ NUMBERED = """, said AS (
 )"""
 SPOKEN = """, spoken AS (
     INSERT INTO campaigns_message (id, account_id, conversation_user_id, direction, body, content, provider_id)
-    SELECT s.message_id, m.account_id, m.conversation_user_id, 'outbound', coalesce(m.context->>'body', ''), '{}',
-           s.provider_id
-    FROM said s JOIN taken ON taken.id = s.row_id JOIN campaigns_campaignleadmessage m ON m.id = s.row_id
+    SELECT message_id, account_id, conversation_user_id, 'outbound', coalesce(body, ''), '{}', provider_id FROM taken
     ON CONFLICT DO NOTHING
 )"""
 UNWANTED = """, unwanted AS (

@@ -28,13 +28,14 @@ CRASHPOINTS = (
 ACTS = {"CRASHPOINT": signal.SIGKILL, "STOPPOINT": signal.SIGSTOP}
 
 _passed: Counter[str] = Counter()
+# Looked up once: a crash point is passed several times for every call that is made.
+_chosen = {variable: os.environ[variable] for variable in ACTS if variable in os.environ}
 
 
 def crashpoint(name: str) -> None:
     """Do nothing, unless this very passage was chosen to be the process's last act."""
-    for variable, number in ACTS.items():
-        if variable in os.environ:
-            _act(name, os.environ[variable], number)
+    for variable, point in _chosen.items():
+        _act(name, point, ACTS[variable])
 
 
 def _act(name: str, chosen: str, number: signal.Signals) -> None:

@@ -99,7 +99,12 @@ class Reconciler:
         since = asked["called_at"] - CLOCK_SKEW
         key = str(asked["uuid"])
         recent = [each for each in found if each.at >= since and each.key in {None, key}]
-        names = {"ids": [each.provider_id for each in recent], "id": asked["id"]}
+        names = {
+            "ids": [each.provider_id for each in recent],
+            "id": asked["id"],
+            "sender": asked["sender"],
+            "address": asked["address"],
+        }
         known = {row["provider_id"] for row in await (await connection.execute(self.sql.known, names)).fetchall()}
         return sorted((each for each in recent if each.provider_id not in known), key=lambda each: each.at)
 

@@ -84,10 +84,10 @@ def _check(attempt: Attempt, lane: Lane, result: Result) -> None:
         raise AlreadySettled
     if result.state == AttemptState.RELEASED and held.age.total_seconds() < lane.quiet:
         raise TooEarly
-    with connection.cursor() as cursor:
-        cursor.execute(statements(lane).known, {"ids": [result.provider_id], "id": attempt.pk})
-        if result.provider_id and cursor.fetchone():
-            raise KnownElsewhere
+    # Anybody's: the operator may have taken it from another person's line.
+    others: Any = type(attempt)._default_manager.exclude(pk=attempt.pk)
+    if result.provider_id and others.filter(provider_id=result.provider_id).exists():
+        raise KnownElsewhere
 
 
 def _audit(attempt: Attempt, result: Result, *, by: Actor, reason: str, request_id: str) -> None:

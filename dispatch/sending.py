@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import psycopg
 import structlog
@@ -26,6 +28,9 @@ from dispatch.statements import FINISH_LEASES, GIVE_BACK_LEASES, statements
 from providers.base import Refused, Unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
     from providers.base import Outcome
 
 log = structlog.get_logger(__name__)
@@ -37,7 +42,7 @@ SPARE_SECONDS = 0.012
 START_WITHIN_SECONDS = 0.2
 # Plans are made when tables are small, kept while they grow, and every statement here asks for rows by their keys.
 BY_INDEX = "SET enable_seqscan = off"
-TURN_SECONDS = 0.002
+TURN_SECONDS = 0.001
 IDLE_SECONDS = 0.05
 LEASES_AT_ONCE = 2
 REFUSALS_IN_A_ROW = 3
@@ -91,12 +96,13 @@ class LaneSender:
         if not (drawn or results or finished):
             return False
         opened_at = time.monotonic()
+        keys = {row: uuid4() for rows, _ in drawn for row in rows}
         try:
-            verdicts = await self._commit(connection, results, [row for rows, _ in drawn for row in rows], finished)
+            verdicts = await self._commit(connection, results, keys, finished)
         except psycopg.Error:
             self.results = results + self.results
             raise
-        await self._begin_calls(connection, verdicts, drawn, opened_at)
+        await self._begin_calls(connection, verdicts, keys, drawn, opened_at)
         await self._react()
         return True
 
@@ -140,23 +146,33 @@ class LaneSender:
         return rates
 
     async def _commit(
-        self, connection: psycopg.AsyncConnection[Any], results: list[Result], ids: list[int], finished: list[int]
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        results: list[Result],
+        keys: dict[int, UUID],
+        finished: list[int],
     ) -> list[dict[str, Any]]:
-        """The turn's one transaction: answers, openings, leases that are done."""
-        verdicts: list[dict[str, Any]] = []
-        async with connection.pipeline(), connection.transaction():
+        """The turn's one transaction: answers, openings, leases that are done. All of it leaves at once.
+
+        `keys`: the rows to open, each with the key of its attempt. Returns their verdicts.
+        """
+        opening = connection.cursor()
+        async with connection.pipeline():
+            await connection.execute("BEGIN")
             if results:
                 await connection.execute(self.sql.record, recorded(results))
-            opening = await connection.execute(self.sql.open, {"ids": ids, "owner": self.owner}) if ids else None
+                crashpoint("record.before_commit")
+            if keys:
+                await opening.execute(
+                    self.sql.open, {"ids": listed(keys), "keys": listed(keys.values()), "owner": self.owner}
+                )
+                crashpoint("open.before_commit")
             if finished:
                 await connection.execute(FINISH_LEASES, {"ids": finished, "owner": self.owner})
-            if opening:
-                verdicts = await opening.fetchall()
-                crashpoint("open.before_commit")
-            if results:
-                crashpoint("record.before_commit")
+            await connection.execute("COMMIT")
         if results:
             crashpoint("record.committed")
+        verdicts = verdicts_of(await opening.fetchall()) if keys else []
         if verdicts:
             crashpoint("open.committed")
         return verdicts
@@ -165,13 +181,14 @@ class LaneSender:
         self,
         connection: psycopg.AsyncConnection[Any],
         verdicts: list[dict[str, Any]],
+        keys: dict[int, UUID],
         drawn: list[tuple[list[int], pacing.Slots]],
         opened_at: float,
     ) -> None:
         slot = {row: slots.at(index) for rows, slots in drawn for index, row in enumerate(rows)}
         for each in verdicts:
             if each["attempt_id"] is not None:
-                call = Call(each["attempt_id"], each["uuid"], each["id"], each["payload"])
+                call = Call(each["attempt_id"], keys[each["id"]], each["id"], each["payload"])
                 self._start(self._call(call, slot[each["id"]], opened_at))
         later = [each["id"] for each in verdicts if _is_later(each)]
         held = [each for each in verdicts if each["verdict"] == "hold"]
@@ -199,7 +216,9 @@ class LaneSender:
         self.answered.set()
 
     async def _call(self, call: Call, slot: float, opened_at: float) -> None:
-        await asyncio.sleep(max(0.0, slot - time.monotonic()))
+        early = slot - time.monotonic()
+        if early > 0:
+            await asyncio.sleep(early)
         async with self.connections:
             began = time.monotonic()
             if began - opened_at > START_WITHIN_SECONDS:
@@ -236,18 +255,36 @@ class LaneSender:
             await in_thread(self.lane.react, effect, row_id, code)
 
 
-def recorded(results: list[Result]) -> dict[str, list[Any]]:
+def verdicts_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One dictionary a row that was asked for, from the two lists that `open` answers in one."""
+    verdicts = {row["id"]: row for row in rows if row["verdict"] != "opened"}
+    for row in rows:
+        if row["verdict"] == "opened":
+            verdicts[row["id"]]["attempt_id"] = row["attempt_id"]
+    return list(verdicts.values())
+
+
+def recorded(results: list[Result]) -> dict[str, str]:
     """The parameters of `record`, in the order of attempt ids, so that two recorders lock in one order."""
     ordered = sorted(results, key=lambda result: result.attempt_id)
+    return {"results": json.dumps([_told(result) for result in ordered])}
+
+
+def _told(result: Result) -> dict[str, Any]:
     return {
-        "ids": [result.attempt_id for result in ordered],
-        "states": [str(result.state) for result in ordered],
-        "provider_ids": [result.provider_id for result in ordered],
-        "codes": [result.code for result in ordered],
-        "details": [result.detail for result in ordered],
-        "targets": [result.target for result in ordered],
-        "delays": [result.delay for result in ordered],
+        "id": result.attempt_id,
+        "state": result.state,
+        "provider_id": result.provider_id,
+        "code": result.code,
+        "detail": result.detail,
+        "target": result.target,
+        "delay": result.delay,
     }
+
+
+def listed(values: Iterable[object]) -> str:
+    """Numbers or UUIDs as PostgreSQL writes an array; psycopg would take far longer over it."""
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 def _is_later(verdict: dict[str, Any]) -> bool:

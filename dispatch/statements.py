@@ -1,6 +1,7 @@
 """The statements of the ledger, built once a lane. Names of tables and columns come from models, never from input.
 
-`open` answers one row per id asked: its verdict and, where the verdict is `open`, the attempt committed for it.
+`open` answers one row per id asked: its verdict, and a second one, `opened`, with the attempt committed for it. (They
+are not joined there: PostgreSQL takes both for one row, and would compare each with each.)
 `record` settles attempts, each at most once, and moves their rows along declared edges.
 """
 
@@ -46,22 +47,23 @@ WITH candidate AS MATERIALIZED (
 ), opened AS (
     INSERT INTO {attempt}
         (uuid, account_id, row_id, sender, address, owner, state, called_at, provider_id, code, detail)
-    SELECT gen_random_uuid(), account_id, id, sender, address, %(owner)s, 'calling', clock_timestamp(), '', '', ''
+    -- The sender makes the keys: PostgreSQL's own random numbers would cost as much as all the rest.
+    SELECT (%(keys)s::uuid[])[array_position(%(ids)s::bigint[], id)], account_id, id, sender, address, %(owner)s,
+           'calling', clock_timestamp(), '', '', ''
     FROM candidate
     WHERE verdict = 'open' AND EXISTS (SELECT FROM dispatch_owner WHERE id = %(owner)s AND ended_at IS NULL)
     ON CONFLICT DO NOTHING
-    RETURNING id, uuid, row_id, account_id
+    RETURNING id, row_id, account_id
 ){on_open}{on_skip}
-SELECT c.id, c.verdict, c.scope_id, o.id AS attempt_id, o.uuid,
-       CASE WHEN o.id IS NULL THEN NULL ELSE c.payload END AS payload
-FROM candidate c LEFT JOIN opened o ON o.row_id = c.id
+SELECT id, verdict, scope_id, CASE verdict WHEN 'open' THEN payload END AS payload, NULL::bigint AS attempt_id
+FROM candidate UNION ALL SELECT row_id, 'opened', NULL, NULL, id FROM opened
 """
 
 RECORD = """
 WITH given AS (
-    SELECT * FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(provider_ids)s::text[], %(codes)s::text[],
-                         %(details)s::text[], %(targets)s::text[], %(delays)s::float8[])
-        AS g(id, state, provider_id, code, detail, target, delay)
+    -- JSON, because a list of each column takes the sender much longer to write.
+    SELECT * FROM json_to_recordset(%(results)s::json)
+        AS g(id bigint, state text, provider_id text, code text, detail text, target text, delay float8)
 ), settled AS (
     UPDATE {attempt} a SET state = g.state, provider_id = g.provider_id, code = g.code, detail = g.detail,
         ended_at = now(), owner = a.owner
@@ -77,7 +79,7 @@ WITH given AS (
     WHERE s.target = '{queued}' AND s.state IN ('rejected', 'released')
     GROUP BY s.account_id, m.{scope_column}, round(s.delay)
 )
-SELECT id, row_id, state, code, address FROM settled
+SELECT count(*) FROM settled
 """
 
 POSTPONE = """
@@ -100,7 +102,10 @@ RETURNING id, uuid, row_id, sender, address, called_at, account_id, checks,
     called_at < now() - make_interval(secs => %(quiet)s) AS quiet_is_over
 """
 
-KNOWN = "SELECT provider_id FROM {attempt} WHERE provider_id = ANY(%(ids)s::text[]) AND id <> %(id)s"
+KNOWN = """
+SELECT provider_id FROM {attempt}
+WHERE sender = %(sender)s AND address = %(address)s AND provider_id = ANY(%(ids)s::text[]) AND id <> %(id)s
+"""
 
 ABSENT = """
 UPDATE {attempt} SET checks = checks + 1 WHERE id = %(id)s AND state = 'unknown' RETURNING checks
@@ -175,11 +180,12 @@ def _verdicts(lane: Lane) -> str:
     return " ".join(cases)
 
 
-def move(name: str, model: Any, rows: str, verb: str, source: str, *, sets: str = "") -> str:
+def move(name: str, model: Any, rows: str, verb: str, source: str, *, sets: str = "", also: str = "") -> str:
     """CTEs that move rows of `model` along one edge and write their history; text for a lane's `on_…` fragments.
 
-    `rows` is a FROM item named `s` with a column `row_id`; `sets` are further assignments, which may refer to `s`. The
-    edge is the model's own: a verb that does not lead on from `source` raises KeyError.
+    `rows` is a FROM item named `s` with a column `row_id`; `sets` are further assignments and `also` further columns of
+    the CTE `name` (besides id and account_id); both may refer to `s` and to the row, `m`. The edge is the model's: a
+    verb that does not lead on from `source` raises KeyError.
     """
     edge = model.machine.edge(verb)
     if source not in edge.sources:
@@ -187,7 +193,7 @@ def move(name: str, model: Any, rows: str, verb: str, source: str, *, sets: str 
     return f""", {name} AS (
     UPDATE {model._meta.db_table} m SET status = '{edge.target}', status_at = now(){sets}
     FROM {rows} WHERE m.id = s.row_id AND m.status = '{source}'
-    RETURNING m.id, m.account_id
+    RETURNING m.id, m.account_id{also}
 ), {name}_history AS (
     INSERT INTO {model.machine.moves._meta.db_table} (account_id, row_id, verb, source, target, at, by_id, reason)
     SELECT account_id, id, '{verb}', '{source}', '{edge.target}', now(), NULL, '' FROM {name}

@@ -7,32 +7,35 @@ Nothing is retried and no redirect is followed.
 from __future__ import annotations
 
 import asyncio
+import re
+import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-import aiohttp
-from yarl import URL
+from providers.connection import BODY_CAP, Connection, NoAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+__all__ = ["BODY_CAP", "Answer", "NoAnswer", "NotSent", "Pool"]
+
 LONGEST_WAIT = 3600.0
-BODY_CAP = 4 * 1024 * 1024
 _IDLE_SECONDS = 10
 # A new connection, or a turn in the queue for one, may take this share of the timeout. Below 1, so that running out
 # of it is always seen as such, and never taken for a call that may have left.
 _CONNECT_SHARE = 0.5
-_SHORTEST = 0.001  # 0 would be no limit
+# The second address of a host is tried when the first has not answered after so long (RFC 8305).
+_HAPPY_EYEBALLS_SECONDS = 0.25
+_TARGET = re.compile(r"/[!-~]*")
+_FIELD = re.compile(r"[!-9;-~]+: [ -~]*")
 
 
 class NotSent(Exception):  # noqa: N818  (an outcome that is told, not a mistake)
     """No connection was had, so the call cannot have taken effect."""
-
-
-class NoAnswer(Exception):  # noqa: N818  (an outcome that is told, not a mistake)
-    """The call left; whether it took effect is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,79 +66,77 @@ class Pool:
     """
 
     def __init__(self, base_url: str, *, limit: int, timeout: float, headers: Mapping[str, str]) -> None:
-        self._base_url = base_url.rstrip("/")
+        place = urlsplit(base_url)
+        self._host, self._port, self._prefix = place.hostname or "", place.port, place.path.rstrip("/")
+        self._tls = ssl.create_default_context() if place.scheme == "https" else None
         self._timeout = timeout
-        self._headers = headers
-        self._session: aiohttp.ClientSession | None = None
-        # First come, first served. In aiohttp's own queue a new call can overtake a waiting one again and again.
+        self._headers = {"Host": place.netloc.rpartition("@")[2], **headers, "Accept-Encoding": "identity"}
+        # The one used last on top, with the time of its answer.
+        self._free: list[tuple[Connection, float]] = []
+        # First come, first served.
         self._turns = asyncio.Semaphore(limit)
+        self._head = lru_cache(maxsize=1024)(self._make_head)
 
     async def request(
         self, method: str, target: str, *, headers: Mapping[str, str], body: bytes | None = None
     ) -> Answer:
         """Call once. `target` is path and query, encoded. Raises NotSent or NoAnswer, and nothing else."""
-        begun = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        head, body = self._head(method, target, tuple(headers.items())), body or b""
+        if self._turns.locked():
+            await self._wait_in_turn()
+        else:
+            await self._turns.acquire()
+        try:
+            connection = self._kept(begun) or await self._connect(self._timeout * _CONNECT_SHARE + begun - loop.time())
+            request = b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
+            answer = await connection.ask(request, self._timeout + begun - loop.time())
+            if connection.free:
+                self._free.append((connection, loop.time()))
+            return Answer(answer.status, answer.headers, answer.body)
+        finally:
+            self._turns.release()
+
+    async def close(self) -> None:
+        """Close the free connections; a later call opens new ones."""
+        while self._free:
+            self._free.pop()[0].close()
+        # The transports say goodbye one turn of the loop later.
+        await asyncio.sleep(0)
+
+    async def _wait_in_turn(self) -> None:
         try:
             async with asyncio.timeout(self._timeout * _CONNECT_SHARE):
                 await self._turns.acquire()
         except TimeoutError:
             raise NotSent("no connection came free in time") from None
+
+    def _kept(self, now: float) -> Connection | None:
+        """A connection that was used a moment ago. One that lay idle may be closed at its other end by now."""
+        while self._free:
+            connection, since = self._free.pop()
+            if connection.free and now - since < _IDLE_SECONDS:
+                return connection
+            connection.close()
+        return None
+
+    async def _connect(self, within: float) -> Connection:
+        port = self._port or (443 if self._tls else 80)
         try:
-            url = URL(self._base_url + target, encoded=True)
-            return await self._call(method, url, headers, body, self._left(begun))
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotSent(f"no connection: {_told(error)}") from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise NoAnswer(_told(error)) from None
-        finally:
-            self._turns.release()
+            async with asyncio.timeout(within):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    Connection, self._host, port, ssl=self._tls, happy_eyeballs_delay=_HAPPY_EYEBALLS_SECONDS
+                )
+        except (OSError, TimeoutError) as error:
+            raise NotSent(f"no connection: {type(error).__name__}: {error}"[:300]) from None
+        if not connection.free:
+            raise NotSent("the connection was closed at once")
+        return connection
 
-    async def close(self) -> None:
-        """Close all connections; a later call opens new ones."""
-        session, self._session = self._session, None
-        if session:
-            await session.close()
-            # The transports say goodbye one turn of the loop later.
-            await asyncio.sleep(0)
-
-    async def _call(
-        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, within: aiohttp.ClientTimeout
-    ) -> Answer:
-        async with self._open_session().request(
-            method, url, headers=headers, data=body, timeout=within, allow_redirects=False
-        ) as response:
-            return Answer(response.status, response.headers, await _read(response))
-
-    def _left(self, begun: float) -> aiohttp.ClientTimeout:
-        gone = asyncio.get_running_loop().time() - begun
-        return aiohttp.ClientTimeout(
-            total=self._timeout - gone,
-            connect=max(self._timeout * _CONNECT_SHARE - gone, _SHORTEST),
-            # Otherwise aiohttp rounds up to whole seconds.
-            ceil_threshold=self._timeout,
-        )
-
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS),
-                headers={**self._headers, "Accept-Encoding": "identity"},
-                cookie_jar=aiohttp.DummyCookieJar(),
-                # What we did not ask for is not unpacked: a few bytes cannot become gigabytes.
-                auto_decompress=False,
-            )
-        return self._session
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    parts = bytearray()
-    async for chunk in response.content.iter_any():
-        parts += chunk
-        if len(parts) > BODY_CAP:
-            response.close()
-            raise NoAnswer(f"an answer of more than {BODY_CAP} bytes")
-    return bytes(parts)
-
-
-def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:300]
+    def _make_head(self, method: str, target: str, headers: tuple[tuple[str, str], ...]) -> bytes:
+        """Request line and headers. Raises NotSent for what would end a line early."""
+        fields = [f"{name}: {value}" for name, value in {**self._headers, **dict(headers)}.items()]
+        if not _TARGET.fullmatch(target) or not all(_FIELD.fullmatch(field) for field in fields):
+            raise NotSent("an address or a header that HTTP cannot carry")
+        return "\r\n".join([f"{method} {self._prefix}{target} HTTP/1.1", *fields, ""]).encode()

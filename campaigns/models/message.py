@@ -68,7 +68,8 @@ class CampaignLeadMessage(Lifecycle, Owned):
     conversation_user = owned(
         ConversationUser, on_delete=models.PROTECT, related_name="campaign_messages", db_index=False
     )
-    message = owned(Message, null=True, on_delete=models.SET_NULL, related_name="+")
+    # Without an index, so that a message that is sent changes no index: what was said is never deleted.
+    message = owned(Message, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     # The campaign's name, so that every version of it counts as the same marketing message.
     campaign_name = models.CharField(max_length=200)
     phone = models.CharField(max_length=20)
@@ -103,7 +104,6 @@ class CampaignLeadMessage(Lifecycle, Owned):
         indexes = [
             models.Index(fields=["broadcast", "id"], name="lead_message_of_broadcast"),
             models.Index(fields=["conversation_user", "campaign_name"], name="lead_message_of_person"),
-            models.Index(fields=["account", "provider_id"], name="lead_message_provider_id"),
         ]
 
     def __str__(self) -> str:
@@ -157,6 +157,10 @@ class CampaignLeadMessage(Lifecycle, Owned):
 class MessageAttempt(Attempt):
     """One call to send one message."""
 
+    # The row's account is an account, and `message_attempt_row` makes this one the same.
+    account = models.ForeignKey(
+        "accounts.Account", on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     row = owned(CampaignLeadMessage, on_delete=models.PROTECT, related_name="attempts", db_index=False)
 
     class Meta:
@@ -182,7 +186,6 @@ class MessageAttempt(Attempt):
         indexes = [
             models.Index(fields=["row", "id"], name="message_attempt_of_row"),
             models.Index(fields=["sender", "address", "called_at"], name="message_attempt_pair"),
-            models.Index(fields=["owner"], condition=models.Q(state="calling"), name="message_attempt_calling"),
             models.Index(fields=["called_at"], condition=models.Q(state="unknown"), name="message_attempt_unknown"),
         ]
 

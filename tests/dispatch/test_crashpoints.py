@@ -16,7 +16,7 @@ def killed(monkeypatch):
 
 
 def test_without_a_choice_nobody_dies(killed, monkeypatch):
-    monkeypatch.delenv("CRASHPOINT", raising=False)
+    monkeypatch.setattr(crashpoints, "_chosen", {})
 
     crashpoints.crashpoint("open.committed")
 
@@ -24,7 +24,7 @@ def test_without_a_choice_nobody_dies(killed, monkeypatch):
 
 
 def test_the_chosen_passage_is_the_last(killed, monkeypatch):
-    monkeypatch.setenv("CRASHPOINT", "open.committed:2")
+    monkeypatch.setattr(crashpoints, "_chosen", {"CRASHPOINT": "open.committed:2"})
 
     for name in ("open.committed", "call.before", "open.committed", "open.committed"):
         crashpoints.crashpoint(name)
@@ -33,7 +33,7 @@ def test_the_chosen_passage_is_the_last(killed, monkeypatch):
 
 
 def test_the_first_passage_is_meant_when_no_number_is_given(killed, monkeypatch):
-    monkeypatch.setenv("CRASHPOINT", "call.before")
+    monkeypatch.setattr(crashpoints, "_chosen", {"CRASHPOINT": "call.before"})
 
     crashpoints.crashpoint("call.before")
 

@@ -167,10 +167,12 @@ def test_a_stubborn_process_is_killed(child):
     assert not some.alive()
 
 
-def test_a_number_that_became_a_strangers_is_left_alone(tmp_path):
+def test_a_number_that_became_a_strangers_is_left_alone(tmp_path, child):
+    stranger = child()
     record = tmp_path / "old.pid"
-    record.write_text(f"{os.getsid(0)} 1.5")
-    assert psutil.pid_exists(os.getsid(0))
+    record.write_text(f"{stranger.pid} 1.5")
+
+    assert processes.session(stranger.record) != []
     assert processes.session(record) == []
 
 
