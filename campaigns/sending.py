@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,7 @@ PAYLOAD = """
 jsonb_build_object('to', m.phone, 'sender', link.sender, 'connection', link.id, 'content_sid', template.content_sid,
                    'variables', m.context->'content_variables', 'tries', m.tries)
 """
+OPTED_OUT = suppressed_sql("m.account_id", "m.address_hash", "whatsapp")
 # Any version of the name counts, and a message that may have left counts too.
 ALREADY_SENT = f"""
 template.campaign_type = 'marketing' AND NOT scope.force AND m.campaign_name <> '' AND EXISTS (
@@ -69,7 +71,12 @@ class Caller:
 
     def __init__(self, messenger: Messenger) -> None:
         self.messenger = messenger
-        self._kept: dict[int, tuple[float, asyncio.Task[Credentials]]] = {}
+        self._kept: dict[int, tuple[float, Credentials]] = {}
+        self._looks: dict[int, asyncio.Task[Credentials]] = {}
+
+    async def prepare(self, call: Call) -> None:
+        """Have the credentials at hand when the call's turn comes."""
+        await self._credentials(call.payload["connection"])
 
     async def call(self, call: Call) -> Outcome:
         """Send one message, once."""
@@ -97,17 +104,31 @@ class Caller:
         )
 
     async def _credentials(self, connection_id: int) -> Credentials:
-        kept = self._kept.get(connection_id)
-        if kept is None or time.monotonic() - kept[0] > CREDENTIALS_SECONDS or _failed(kept[1]):
+        """Kept for a few seconds, and looked up anew before they are too old, so that no call waits for it."""
+        kept_at, credentials = self._kept.get(connection_id, (-math.inf, None))
+        age = time.monotonic() - kept_at
+        if age > CREDENTIALS_SECONDS and connection_id not in self._looks:
             # One look for all calls that need it now, not a database session for each.
-            kept = (time.monotonic(), asyncio.create_task(in_thread(credentials_of, connection_id)))
-            self._kept[connection_id] = kept
+            look = self._looks[connection_id] = asyncio.create_task(self._look(connection_id))
+            look.add_done_callback(_noticed)
+        if credentials and age < 2 * CREDENTIALS_SECONDS:
+            return credentials
         # A call that is given up must not take the others' look with it.
-        return kept[1].result() if kept[1].done() else await asyncio.shield(kept[1])
+        return await asyncio.shield(self._looks[connection_id])
+
+    async def _look(self, connection_id: int) -> Credentials:
+        try:
+            credentials = await in_thread(credentials_of, connection_id)
+        finally:
+            del self._looks[connection_id]
+        self._kept[connection_id] = time.monotonic(), credentials
+        return credentials
 
 
-def _failed(look: asyncio.Task[Credentials]) -> bool:
-    return look.done() and (look.cancelled() or look.exception() is not None)
+def _noticed(look: asyncio.Task[Credentials]) -> None:
+    """Whoever needs the credentials is told; a look ahead that failed is made again."""
+    if not look.cancelled():
+        look.exception()
 
 
 def _connection_of(account_id: int) -> int:
@@ -146,10 +167,7 @@ def whatsapp_lane() -> Lane:
         scope_column="broadcast_id",
         scope_open=SCOPE_OPEN,
         row_due="m.status = 'queued'",
-        skips={
-            SkipReason.OPTED_OUT: suppressed_sql("m.account_id", "m.address_hash", "whatsapp"),
-            SkipReason.ALREADY_SENT: ALREADY_SENT,
-        },
+        skips={SkipReason.OPTED_OUT: OPTED_OUT, SkipReason.ALREADY_SENT: ALREADY_SENT},
         waits="",
         sender="link.sender",
         address="m.phone",
@@ -162,6 +180,7 @@ def whatsapp_lane() -> Lane:
         accepted=MessageStatus.SENT,
         queued=MessageStatus.QUEUED,
         failed=MessageStatus.FAILED,
+        prepare=caller.prepare,
         call=caller.call,
         find=caller.find,
         react=react,

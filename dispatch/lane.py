@@ -103,8 +103,9 @@ class Lane:
     quiet: float
     paired: bool = True
     max_tries: int = 20
-    # Row statuses in which a row waits to be sent, for the readiness check.
     close: Callable[[], Awaitable[None]] | None = None
+    # Called as soon as the call is opened, before its slot has come: what `call` would have to wait for.
+    prepare: Callable[[Call], Awaitable[None]] | None = None
     notes: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -18,8 +18,7 @@ from dispatch.crashpoints import crashpoint
 from dispatch.database import connect
 from dispatch.lane import Lane, OpenQuestion, Result
 from dispatch.models import AttemptState
-from dispatch.sending import recorded
-from dispatch.statements import statements
+from dispatch.statements import recorded, statements
 from providers.base import Found, Unreachable
 
 if TYPE_CHECKING:

@@ -17,8 +17,7 @@ from campaigns_project.models import AuditEntry
 from campaigns_project.refusals import Conflict, Invalid
 from dispatch.lane import Lane, Result, all_lanes
 from dispatch.models import Attempt, AttemptState
-from dispatch.sending import recorded
-from dispatch.statements import statements
+from dispatch.statements import recorded, statements
 
 if TYPE_CHECKING:
     from lifecycle.transition import Actor

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -24,11 +23,10 @@ from dispatch.calling import never_called, result_of
 from dispatch.crashpoints import crashpoint
 from dispatch.database import connect, in_thread
 from dispatch.lane import Call, Lane, Result
-from dispatch.statements import FINISH_LEASES, GIVE_BACK_LEASES, statements
+from dispatch.statements import FINISH_LEASES, GIVE_BACK_LEASES, listed, recorded, statements, verdicts_of
 from providers.base import Refused, Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from uuid import UUID
 
     from providers.base import Outcome
@@ -43,6 +41,7 @@ START_WITHIN_SECONDS = 0.2
 # Plans are made when tables are small, kept while they grow, and every statement here asks for rows by their keys.
 BY_INDEX = "SET enable_seqscan = off"
 TURN_SECONDS = 0.001
+SLOT_SECONDS = 0.01
 IDLE_SECONDS = 0.05
 LEASES_AT_ONCE = 2
 REFUSALS_IN_A_ROW = 3
@@ -68,6 +67,7 @@ class LaneSender:
         self.connections = asyncio.Semaphore(lane.connections)
         self.answered = answered
         self.look_at = 0.0
+        self.clock = pacing.Clock()
         self.latency = 0.05
         self.refused_in_a_row: Counter[str] = Counter()
         self.stopping = False
@@ -131,7 +131,9 @@ class LaneSender:
                 break
             # Whoever comes later in this turn gets its share too.
             share = max(1, free // (len(scopes) - index))
-            slots = await pacing.take(connection, self.provider, self._rates(scope), min(share, len(scope.ids)))
+            slots = await pacing.take(
+                connection, self.provider, self._rates(scope), min(share, len(scope.ids)), self.clock
+            )
             if slots.n:
                 drawn.append((self.backlog.draw(scope, slots.n), slots))
                 free -= slots.n
@@ -216,6 +218,10 @@ class LaneSender:
         self.answered.set()
 
     async def _call(self, call: Call, slot: float, opened_at: float) -> None:
+        if self.lane.prepare:
+            # Trouble is the call's to tell: it will be in the same.
+            with contextlib.suppress(Exception):
+                await self.lane.prepare(call)
         early = slot - time.monotonic()
         if early > 0:
             await asyncio.sleep(early)
@@ -255,38 +261,6 @@ class LaneSender:
             await in_thread(self.lane.react, effect, row_id, code)
 
 
-def verdicts_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One dictionary a row that was asked for, from the two lists that `open` answers in one."""
-    verdicts = {row["id"]: row for row in rows if row["verdict"] != "opened"}
-    for row in rows:
-        if row["verdict"] == "opened":
-            verdicts[row["id"]]["attempt_id"] = row["attempt_id"]
-    return list(verdicts.values())
-
-
-def recorded(results: list[Result]) -> dict[str, str]:
-    """The parameters of `record`, in the order of attempt ids, so that two recorders lock in one order."""
-    ordered = sorted(results, key=lambda result: result.attempt_id)
-    return {"results": json.dumps([_told(result) for result in ordered])}
-
-
-def _told(result: Result) -> dict[str, Any]:
-    return {
-        "id": result.attempt_id,
-        "state": result.state,
-        "provider_id": result.provider_id,
-        "code": result.code,
-        "detail": result.detail,
-        "target": result.target,
-        "delay": result.delay,
-    }
-
-
-def listed(values: Iterable[object]) -> str:
-    """Numbers or UUIDs as PostgreSQL writes an array; psycopg would take far longer over it."""
-    return "{" + ",".join(map(str, values)) + "}"
-
-
 def _is_later(verdict: dict[str, Any]) -> bool:
     """Not now: for a reason of the lane's, or because another attempt was open a moment before."""
     return verdict["verdict"] == "later" or (verdict["verdict"] == "open" and verdict["attempt_id"] is None)
@@ -316,9 +290,15 @@ class Session:
                     each.stopping = stop.is_set()
                 await self._beat(connection)
                 busy = [await each.turn(connection) for each in self.lanes]
-                await self._wait(TURN_SECONDS if any(busy) else IDLE_SECONDS)
+                await self._wait(self._pause(any(busy)))
             await connection.execute(owners.END, {"owner": self.owner})
             await connection.execute(owners.FREE_LEASES)
+
+    def _pause(self, busy: bool) -> float:
+        if busy:
+            return TURN_SECONDS
+        # Who waits for a slot looks again before the slots that are given out now are over.
+        return SLOT_SECONDS if any(len(each.backlog) for each in self.lanes) else IDLE_SECONDS
 
     async def _wait(self, seconds: float) -> None:
         """A short turn gathers answers; an idle one ends early when an answer comes."""

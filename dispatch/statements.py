@@ -7,10 +7,14 @@ are not joined there: PostgreSQL takes both for one row, and would compare each 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dispatch.lane import PAIR_SECONDS, Lane
+from dispatch.lane import PAIR_SECONDS, Lane, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 TAKE_LEASES = """
 UPDATE lifecycle_lease SET owner = %(owner)s, taken_at = now() WHERE id IN (
@@ -198,3 +202,35 @@ def move(name: str, model: Any, rows: str, verb: str, source: str, *, sets: str 
     INSERT INTO {model.machine.moves._meta.db_table} (account_id, row_id, verb, source, target, at, by_id, reason)
     SELECT account_id, id, '{verb}', '{source}', '{edge.target}', now(), NULL, '' FROM {name}
 )"""  # noqa: S608
+
+
+def verdicts_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One dictionary a row that was asked for, from the two lists that `open` answers in one."""
+    verdicts = {row["id"]: row for row in rows if row["verdict"] != "opened"}
+    for row in rows:
+        if row["verdict"] == "opened":
+            verdicts[row["id"]]["attempt_id"] = row["attempt_id"]
+    return list(verdicts.values())
+
+
+def recorded(results: list[Result]) -> dict[str, str]:
+    """The parameters of `record`, in the order of attempt ids, so that two recorders lock in one order."""
+    ordered = sorted(results, key=lambda result: result.attempt_id)
+    return {"results": json.dumps([_told(result) for result in ordered])}
+
+
+def _told(result: Result) -> dict[str, Any]:
+    return {
+        "id": result.attempt_id,
+        "state": result.state,
+        "provider_id": result.provider_id,
+        "code": result.code,
+        "detail": result.detail,
+        "target": result.target,
+        "delay": result.delay,
+    }
+
+
+def listed(values: Iterable[object]) -> str:
+    """Numbers or UUIDs as PostgreSQL writes an array; psycopg would take far longer over it."""
+    return "{" + ",".join(map(str, values)) + "}"

@@ -15,7 +15,8 @@ def taking(*wants, rates):
 
     async def take_all():
         async with await connect() as connection:
-            return [await pacing.take(connection, "twilio", rates, want) for want in wants]
+            clock = pacing.Clock()
+            return [await pacing.take(connection, "twilio", rates, want, clock) for want in wants]
 
     return asyncio.run(take_all())
 
@@ -32,6 +33,27 @@ def test_no_more_slots_are_given_than_the_window_holds():
     assert first.n == 5
     assert second.n <= 1
     assert second.first >= first.at(4)
+
+
+def test_the_nearest_slot_is_far_enough_that_its_call_is_opened_in_time():
+    before = time.monotonic()
+
+    (slots,) = taking(1, rates=[pacing.Rate("+1555", 100)])
+
+    assert slots.first >= before + pacing.LEAD_SECONDS
+
+
+def test_a_late_answer_does_not_shift_the_slots(monkeypatch):
+    shown = iter([100.0, 101.0 + 0.3, 102.0])
+    monkeypatch.setattr(pacing.time, "monotonic", lambda: next(shown))
+    clock = pacing.Clock()
+
+    clock.see(1000.0)
+    clock.see(1001.0)
+
+    assert clock.ours(1001.0) == pytest.approx(101.0, abs=0.001)
+    clock.see(1001.9)
+    assert clock.ours(1001.9) == pytest.approx(101.9, abs=0.001)
 
 
 def test_slots_are_a_step_apart_and_never_in_the_past():

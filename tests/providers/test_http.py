@@ -152,3 +152,86 @@ def test_retry_after_is_seconds_or_a_date(text, seconds):
 )
 def test_a_retry_after_that_says_nothing_is_none(text):
     assert Answer(429, {} if text is None else {"Retry-After": text}, b"").retry_after is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n" + http(201, b"told"), id="after an interim answer"),
+        pytest.param(b"HTTP/1.1 201 Created\r\n\r\ntold", id="until the connection ends"),
+        pytest.param(
+            b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nto\r\n2\r\nld\r\n0\r\n\r\n", id="in chunks"
+        ),
+    ],
+)
+def test_an_answer_may_come_in_every_form_that_http_knows(said):
+    with Canned(said).open() as canned:
+        answer = outcome(canned)
+
+    assert (answer.status, answer.body) == (201, b"told")
+
+
+def test_what_comes_unasked_after_an_answer_is_never_taken_for_the_next_one():
+    stray = http(201, b"stray")
+    with Canned(http(200, b"first") + stray, http(200, b"second"), keep=True).open() as canned:
+        said = asyncio.run(call(canned.url, times=2, limit=1))
+
+    assert [each.body for each in said] == [b"first", b"second"]
+    assert canned.connections == 2
+
+
+@pytest.mark.parametrize("afterwards", [http(201, b"stray"), b""], ids=["spoke unasked", "was closed"])
+def test_a_kept_connection_that_changed_meanwhile_is_not_used_again(afterwards):
+    connections = []
+
+    async def serve(reader, writer):
+        connections.append(writer)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(http(200, b"%d" % len(connections)))
+        await asyncio.sleep(0.05)
+        writer.write(afterwards)
+        writer.close()
+
+    async def pausing():
+        server = await asyncio.start_server(serve, "127.0.0.1", port := free_port())
+        pool = Pool(f"http://127.0.0.1:{port}", limit=1, timeout=2, headers={})
+        first = await pool.request("GET", "/", headers={})
+        await asyncio.sleep(0.2)
+        second = await pool.request("GET", "/", headers={})
+        await pool.close()
+        server.close()
+        # Until the server has said its last word, too.
+        await asyncio.sleep(0.1)
+        return first.body, second.body
+
+    assert asyncio.run(pausing()) == (b"1", b"2")
+
+
+@pytest.mark.parametrize(
+    "target, headers",
+    [("/a\r\nX: 1", {}), ("/a b", {}), ("http://elsewhere/", {}), ("/", {"X": "1\r\nY: 2"}), ("/", {"X:": "1"})],
+)
+def test_what_would_end_a_line_early_is_not_sent(target, headers):
+    async def ask(url):
+        await Pool(url, limit=1, timeout=2, headers={}).request("GET", target, headers=headers)
+
+    with Canned(http(200)).open() as canned, pytest.raises(NotSent):
+        asyncio.run(ask(canned.url))
+    assert canned.asked == []
+
+
+def test_a_call_that_is_given_up_leaves_no_answer_behind_for_the_next():
+    async def given_up(canned):
+        pool = Pool(canned.url, limit=1, timeout=5, headers={})
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(pool.request("GET", "/slow", headers={}), 0.1)
+        answer = await pool.request("GET", "/", headers={})
+        await pool.close()
+        return answer.body
+
+    def slow(_asked):
+        canned.over.wait(0.4)
+        return http(200, b"slow")
+
+    with Canned(slow, http(200, b"quick"), keep=True).open() as canned:
+        assert asyncio.run(given_up(canned)) == b"quick"
