@@ -131,9 +131,13 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA_DIR / "static"
-STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # Served also before anything was collected.
-WHITENOISE_USE_FINDERS = True
-WHITENOISE_KEEP_ONLY_HASHED_FILES = False
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+# What was collected is served compressed; before anything was, the files are served from where they are.
+WHITENOISE_USE_FINDERS = not any(STATIC_ROOT.iterdir())
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
 PRIVATE_FILES_DIR = DATA_DIR / "private"
 FILE_UPLOAD_TEMP_DIR = None
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024

@@ -280,6 +280,8 @@ class Session:
         """Until `stop` is set and every running call is recorded. Raises FencedError or psycopg's: begin anew."""
         async with await connect(row_factory=dict_row) as connection:
             await connection.execute(BY_INDEX)
+            # What the session before this one held is free at once; its running calls are still recorded.
+            await self._let_go(connection)
             self.owner = (await self._one(connection, owners.REGISTER, owners.identity(self.provider)))["id"]
             self.beat_at = time.monotonic()
             for each in self.lanes:
@@ -291,8 +293,13 @@ class Session:
                 await self._beat(connection)
                 busy = [await each.turn(connection) for each in self.lanes]
                 await self._wait(self._pause(any(busy)))
-            await connection.execute(owners.END, {"owner": self.owner})
-            await connection.execute(owners.FREE_LEASES)
+            await self._let_go(connection)
+
+    async def _let_go(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        await connection.execute(owners.END, {"owner": self.owner})
+        await connection.execute(owners.FREE_LEASES)
+        for each in self.lanes:
+            await connection.execute(each.sql.abandon)
 
     def _pause(self, busy: bool) -> float:
         if busy:

@@ -67,8 +67,8 @@ def beside(*works: Callable[[], Any]) -> None:
 
 
 def housekeep(over: threading.Event, *works: Callable[[], Any]) -> None:
-    """Until `over`: each work in turn. An absent database is waited out, and so is trouble of any other kind."""
-    while not over.wait(LOOK_SECONDS):
+    """Until `over`: each work in turn, now and every few seconds. Trouble of any kind is waited out."""
+    while not over.is_set():
         try:
             for work in works:
                 work()
@@ -78,6 +78,7 @@ def housekeep(over: threading.Event, *works: Callable[[], Any]) -> None:
             log.exception("housework failed")
         finally:
             connection.close()
+        over.wait(LOOK_SECONDS)
 
 
 @shared_task(expires=10)

@@ -98,6 +98,7 @@ class Run:
         self._broker()
         self._child("sandbox", SANDBOX)
         self._manage("migrating the database", "migrate", "--verbosity", "0")
+        self._manage("collecting and compressing static files", "collectstatic", "--noinput", "--verbosity", "0")
         self._child("web", [*WEB, "--port", str(self.port)])
         self._manage("filling in the demo", "demo")
         self._child("worker", WORKER)
