@@ -1,7 +1,5 @@
 """The diagrams in the docs are the models', and the house rules of machines are checked."""
 
-from types import SimpleNamespace
-
 import pytest
 from django.contrib import admin
 from django.core.management import CommandError, call_command
@@ -42,14 +40,12 @@ def test_a_page_that_is_behind_fails_the_check_until_it_is_drawn(tmp_path, setti
 
 
 @isolate_apps("accounts")
-def test_a_model_without_a_guard_is_an_error(monkeypatch):
+def test_a_model_without_a_guard_is_an_error():
     class Loose(Lifecycle):
         class Meta:
             app_label = "accounts"
 
-    monkeypatch.setattr(checks, "guarded_models", lambda: [Loose, Account])
-
-    assert [(found.obj, found.id) for found in checks.every_status_is_guarded()] == [(Loose, "lifecycle.E001")]
+    assert [(found.obj, found.id) for found in checks.unguarded([Loose, Account])] == [(Loose, "lifecycle.E001")]
 
 
 class Editable(TransitionAdminMixin, admin.ModelAdmin):
@@ -61,9 +57,8 @@ class Sound(TransitionAdminMixin, admin.ModelAdmin):
 
 
 @pytest.mark.parametrize(("by", "wrong"), [(admin.ModelAdmin, 1), (Editable, 1), (Sound, 0)])
-def test_an_admin_that_does_not_move_by_verbs_is_an_error(monkeypatch, by, wrong):
+def test_an_admin_that_does_not_move_by_verbs_is_an_error(by, wrong):
     site = admin.AdminSite()
     site.register(Broadcast, by)
-    monkeypatch.setattr(checks, "admin", SimpleNamespace(site=site))
 
-    assert [found.id for found in checks.every_admin_moves_by_verbs()] == ["lifecycle.E002"] * wrong
+    assert [found.id for found in checks.moved_otherwise([Broadcast], site)] == ["lifecycle.E002"] * wrong
