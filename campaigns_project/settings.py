@@ -170,6 +170,7 @@ SPECTACULAR_SETTINGS = {
         "TemplateStatus": "campaigns.models.CampaignStatus",
         "BroadcastStatus": "campaigns.models.BroadcastStatus",
         "MessageStatus": "campaigns.models.MessageStatus",
+        "PromoStatus": "crm.models.PromoStatus",
         "JobStatus": "campaigns_project.models.Job.Status",
     },
 }

@@ -10,6 +10,7 @@ from campaigns import page_urls as campaigns_pages
 from campaigns import urls as campaigns_urls
 from campaigns_project import home, kit, pages, service
 from campaigns_project.api import documents, jobs
+from crm import urls as crm_urls
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *service.urlpatterns,
@@ -17,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *accounts_api.urlpatterns,
     *jobs.urlpatterns,
     *campaigns_urls.urlpatterns,
+    *crm_urls.urlpatterns,
     *accounts_pages.urlpatterns,
     *settings_pages.urlpatterns,
     *home.urlpatterns,

@@ -28,7 +28,7 @@ from campaigns.models import (
     SkipReason,
 )
 from crm.consent import phone_hash
-from crm.models import Customer
+from crm.models import Customer, Promo
 
 if TYPE_CHECKING:
     from lifecycle.transition import Edge, Lifecycle, Machine
@@ -148,6 +148,19 @@ class CustomerFactory(_Factory):
     account = factory.SubFactory(AccountFactory)
     phone = factory.Sequence(lambda n: f"+1444{n:07d}")
     first_name = factory.Sequence(lambda n: f"Customer {n}")
+
+
+class PromoFactory(_Factory):
+    """10 % off everything, now and without limits."""
+
+    class Meta:
+        model = Promo
+
+    account = factory.SubFactory(AccountFactory)
+    code = factory.Sequence(lambda n: f"CODE{n}")
+    type = "percentage"
+    value = 1000
+    valid_from = factory.LazyFunction(lambda: timezone.now() - dt.timedelta(days=1))
 
 
 class CampaignFactory(_Factory):

@@ -93,14 +93,18 @@ def _short_integer(digits: str) -> int:
     return int(digits)
 
 
-def _check_storable(value: Any) -> None:
+def _check_storable(value: Any, field: str = "") -> None:
+    """`field` is the outermost field that holds the value: the refusal names it."""
     if isinstance(value, str) and _NOT_STORABLE.search(value):
-        raise InvalidJSON("The body holds a character that cannot be stored.")
+        sentence = "The body holds a character that cannot be stored."
+        raise InvalidJSON(sentence, details={field: [sentence]} if field else None)
     if isinstance(value, dict):
-        value = [*value, *value.values()]
+        for key, inner in value.items():
+            _check_storable(key)
+            _check_storable(inner, field or key)
     if isinstance(value, list):
         for item in value:
-            _check_storable(item)
+            _check_storable(item, field)
 
 
 def body_length(meta: dict[str, Any], limit: int) -> int:

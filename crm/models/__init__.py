@@ -1,5 +1,19 @@
-"""People, what they allowed, and the one stream of what happened."""
+"""People, what they allowed, the one stream of what happened, and promo codes."""
 
 from crm.models.people import Channel, ConsentEntry, Customer, Event, Suppression, new_customer_id, new_event_id
+from crm.models.promo import Promo, PromoShare, PromoStatus, PromoType, PromoUse
 
-__all__ = ["Channel", "ConsentEntry", "Customer", "Event", "Suppression", "new_customer_id", "new_event_id"]
+__all__ = [
+    "Channel",
+    "ConsentEntry",
+    "Customer",
+    "Event",
+    "Promo",
+    "PromoShare",
+    "PromoStatus",
+    "PromoType",
+    "PromoUse",
+    "Suppression",
+    "new_customer_id",
+    "new_event_id",
+]

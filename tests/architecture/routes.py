@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CAMPAIGN = "api/v1/campaign"
+# The same doors, at our own address and at the gateway's.
+MARKETING = ("api/v1/marketing", "v1/commerce/marketing")
 
 # API operations with the permission each takes (spec: api › Roles).
 API = {
@@ -52,6 +54,13 @@ API = {
     "POST api/v1/jobs/<str:job_id>/cancel": "author",
     "GET api/v1/jobs/<str:job_id>/errors": "view",
 }
+for _base in MARKETING:
+    API |= {
+        f"GET {_base}/promos": "view",
+        f"POST {_base}/promos": "money",
+        f"GET {_base}/promos/<str:code>": "view",
+        f"PATCH {_base}/promos/<str:code>": "money",
+    }
 
 # Open to everybody: nothing there is anybody's own, or a password or a signature opens it.
 OPEN = {

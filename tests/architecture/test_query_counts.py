@@ -4,29 +4,40 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.architecture.routes import operations
-from tests.factories import BroadcastFactory, CampaignFactory, CampaignLeadFactory, CampaignLeadMessageFactory
+from tests.architecture.routes import MARKETING, operations
+from tests.factories import (
+    BroadcastFactory,
+    CampaignFactory,
+    CampaignLeadFactory,
+    CampaignLeadMessageFactory,
+    PromoFactory,
+)
 
 pytestmark = pytest.mark.django_db
 BASE = "api/v1/campaign"
 
 
 def _templates(account):
-    return "", lambda: CampaignFactory(account=account)
+    return BASE, lambda: CampaignFactory(account=account)
 
 
 def _leads(account):
     campaign = CampaignFactory(account=account)
-    return f"/{campaign.pk}/leads", lambda: CampaignLeadFactory(campaign=campaign)
+    return f"{BASE}/{campaign.pk}/leads", lambda: CampaignLeadFactory(campaign=campaign)
 
 
 def _messages(account):
     broadcast = BroadcastFactory(account=account)
-    return f"/broadcasts/{broadcast.pk}/messages", lambda: CampaignLeadMessageFactory(broadcast=broadcast)
+    return f"{BASE}/broadcasts/{broadcast.pk}/messages", lambda: CampaignLeadMessageFactory(broadcast=broadcast)
+
+
+def _promos(base):
+    return lambda account: (f"{base}/promos", lambda: PromoFactory(account=account))
 
 
 # What adds one row to each list of the API.
 LISTS = {BASE: _templates, f"{BASE}/<int:pk>/leads": _leads, f"{BASE}/broadcasts/<int:pk>/messages": _messages}
+LISTS |= {f"{base}/promos": _promos(base) for base in MARKETING}
 
 
 def test_every_list_of_the_api_is_counted_here():
@@ -49,7 +60,7 @@ def test_three_rows_take_as_many_queries_as_one(api, address):
         with CaptureQueriesContext(
             connection,
         ) as queries:
-            answer = api.get(f"/{BASE}{path}")
+            answer = api.get(f"/{path}")
         counted.append((len(answer.json()["data"]), len(queries)))
 
     assert counted[0][0], counted[1][0] == (1, 3)

@@ -11,7 +11,7 @@ AUTHOR = {"view", "author"}
 MAY = {
     "marketing": AUTHOR,
     **{
-        role: AUTHOR | {"send"}
+        role: AUTHOR | {"send", "money"}
         for role in (
             *("marketing_manager", "restaurant_manager", "manager", "tenant_admin"),
             *("platform_admin", "system_admin", "super_admin"),

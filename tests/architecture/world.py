@@ -71,6 +71,9 @@ def build(owner: int = THEIRS) -> Membership:
     )
     Job.objects.create(**owned, public_id=job_id(owner), kind=mark(owner), message=mark(owner))
     consent.withdraw(account, channel="whatsapp", address=phone(owner), source=mark(owner))
+    factories.PromoFactory(
+        **owned, code=str(owner), public_id=f"promo_{owner:016}", applies_to={"items": [mark(owner)]}
+    )
     events.record(account, type="order.completed", event_id=mark(owner), phone=phone(owner))
     return membership
 

@@ -1,0 +1,1 @@
+"""The doors for integrators to people and promo codes (spec: api › Marketing & CRM). No rule lives here."""
