@@ -8,10 +8,12 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import onboarding
-        from campaigns import approval, authoring, conversations, importing, sending  # noqa: F401 (registers the import)
+        from campaigns import approval, authoring, conversations, forgetting, importing, sending  # noqa: F401 (registers the import)
+        from crm import erasing
         from dispatch import inbox, lane
 
         onboarding.on_opening(authoring.onboard)
+        erasing.also(forgetting.forget)
         lane.register(sending.LANE, sending.whatsapp_lane)
         lane.register(approval.LANE, approval.template_lane)
         inbox.handles("twilio", "status", conversations.apply_statuses)

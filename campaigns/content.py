@@ -11,9 +11,9 @@ from typing import Any
 from jsonschema import Draft202012Validator, ValidationError
 
 from campaigns.content_types import LANGUAGES, SCHEMAS, ContentType
-from campaigns.phones import normalise
 from campaigns.variables import Context, refused, replace, texts
 from campaigns_project.refusals import Invalid
+from crm.phones import normalise
 from providers.urls import check_url
 
 LONGEST_NAME = 200

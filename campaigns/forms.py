@@ -20,9 +20,9 @@ from campaigns.content_types import (
 )
 from campaigns.models import CampaignType
 from campaigns.pages import words
-from campaigns.phones import normalise
 from campaigns.variables import NAME
 from campaigns_project.refusals import Invalid
+from crm.phones import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

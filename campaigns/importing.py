@@ -15,11 +15,11 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from campaigns import leads
 from campaigns.authoring import check_newest
 from campaigns.models import Campaign
-from campaigns.phones import normalise
 from campaigns.values import MOST_VALUES, check_values
 from campaigns.variables import NAME
 from campaigns_project import jobs
 from campaigns_project.refusals import Invalid
+from crm.phones import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,11 +9,12 @@ from django.db import connection, transaction
 
 from campaigns.authoring import check_newest
 from campaigns.models import Campaign, CampaignLead, ConversationUser
-from campaigns.phones import normalise
+from campaigns.models.conversation import ERASED
 from campaigns.values import check_values
 from campaigns_project.refusals import Invalid
 from crm.consent import phone_hash
 from crm.models import Channel, Suppression
+from crm.phones import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -128,7 +129,7 @@ def _sorted_out(
 
 def _phones_of(account: Account, rows: Iterable[Any]) -> dict[Any, str]:
     ids: list[int] = [row[PERSON] for row in rows if isinstance(row, dict) and type(row.get(PERSON)) is int]
-    people = ConversationUser.objects.for_account(account).filter(pk__in=ids)
+    people = ConversationUser.objects.for_account(account).filter(pk__in=ids).exclude(phone__startswith=ERASED)
     return dict(people.values_list("pk", "phone")) if ids else {}
 
 

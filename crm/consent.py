@@ -14,8 +14,12 @@ from accounts.secrets import keyed_hash
 from crm.models import Channel, ConsentEntry, Suppression
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from accounts.models import Account
     from crm.models import Customer
+
+MARKETING = "marketing"
 
 
 def address_hash(account_id: int, channel: str, address: str) -> str:
@@ -26,6 +30,42 @@ def address_hash(account_id: int, channel: str, address: str) -> str:
 def phone_hash(account_id: int, phone: str) -> str:
     """The hash of a phone number (E.164), as `ConversationUser.address_hash` keeps it."""
     return address_hash(account_id, Channel.WHATSAPP, phone)
+
+
+def address_of(customer: Customer, channel: str) -> str:
+    """Where the customer is reached on a channel, "" for nowhere.
+
+    For push and mail, where there is no one address, the ledger knows them by our own id.
+    """
+    if channel == Channel.EMAIL:
+        return customer.email
+    return customer.phone if channel in (Channel.SMS, Channel.WHATSAPP) else customer.public_id
+
+
+def standing(account_id: int, customers: Iterable[Customer]) -> dict[int, dict[str, dict[str, Any]]]:
+    """By customer and channel: `{"marketing": "granted" | "withdrawn" | "none", "suppressed": bool}`; two queries."""
+    hashed = {
+        (customer.pk, channel): address_hash(account_id, channel, address)
+        for customer in customers
+        for channel in Channel.values
+        if (address := address_of(customer, channel))
+    }
+    where = {"account": account_id, "address_hash__in": set(hashed.values())}
+    entries = ConsentEntry.objects.filter(**where, purpose=MARKETING).order_by("channel", "address_hash", "-id")
+    said = {
+        (channel, address): act
+        for channel, address, act in entries.distinct("channel", "address_hash").values_list(
+            "channel", "address_hash", "act"
+        )
+    }
+    silent = set(Suppression.objects.filter(**where).values_list("channel", "address_hash"))
+    found: dict[int, dict[str, dict[str, Any]]] = {}
+    for customer in customers:
+        keys = {channel: (channel, hashed.get((customer.pk, channel), "")) for channel in Channel.values}
+        found[customer.pk] = {
+            channel: {"marketing": said.get(key, "none"), "suppressed": key in silent} for channel, key in keys.items()
+        }
+    return found
 
 
 def withdraw(

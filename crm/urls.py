@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from campaigns_project.api import route, routes
-from crm.api import promos
+from crm.api import people, promos
 
 # The same routes under our path and under the gateway's.
 MARKETING = ("api/v1/marketing", "v1/commerce/marketing")
 
-urlpatterns = [
+_marketing = [
     pattern
     for prefix in MARKETING
     for pattern in routes(
@@ -16,4 +16,13 @@ urlpatterns = [
         route("promos", promos.Promos),
         route("promos/<str:code>", promos.OnePromo),
     )
+]
+
+urlpatterns = [
+    *_marketing,
+    *routes(
+        "api/v1/customers",
+        route("", people.Customers, name="customers"),
+        route("<str:customer_id>", people.OneCustomer, name="customer"),
+    ),
 ]

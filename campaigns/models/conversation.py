@@ -13,6 +13,10 @@ class Direction(models.TextChoices):
     OUTBOUND = "outbound"
 
 
+# What stands before the row's number in `phone` when the person was erased.
+ERASED = "erased "
+
+
 class ConversationUser(Owned):
     """A phone number (E.164) an account talks with; it may be known as a customer."""
 

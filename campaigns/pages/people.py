@@ -9,6 +9,7 @@ from django.db.models import Q
 from accounts.models import User
 from campaigns.forms import OptForm
 from campaigns.models import CampaignLeadMessage, ConversationUser, Direction, Message
+from campaigns.models.conversation import ERASED
 from campaigns.pages import words
 from campaigns.pages.broadcast import phone_like, values_of
 from campaigns.pages.door import MerchantPage, address_of, searched
@@ -114,7 +115,7 @@ class People(MerchantPage):
     """`/people`: everybody we have a number of, found by how the number or the name begins."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        rows = ConversationUser.objects.for_account(self.account)
+        rows = ConversationUser.objects.for_account(self.account).exclude(phone__startswith=ERASED)
         asked = searched(request)
         if asked:
             rows = rows.filter(Q(phone__startswith=phone_like(asked)) | Q(name__istartswith=asked))

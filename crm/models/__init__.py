@@ -1,6 +1,15 @@
 """People, what they allowed, the one stream of what happened, and promo codes."""
 
-from crm.models.people import Channel, ConsentEntry, Customer, Event, Suppression, new_customer_id, new_event_id
+from crm.models.people import (
+    Channel,
+    ConsentEntry,
+    Customer,
+    Event,
+    LoyaltyTier,
+    Suppression,
+    new_customer_id,
+    new_event_id,
+)
 from crm.models.promo import Promo, PromoShare, PromoStatus, PromoType, PromoUse
 
 __all__ = [
@@ -8,6 +17,7 @@ __all__ = [
     "ConsentEntry",
     "Customer",
     "Event",
+    "LoyaltyTier",
     "Promo",
     "PromoShare",
     "PromoStatus",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Lower, Now
 
@@ -17,6 +21,13 @@ class Channel(models.TextChoices):
     MAIL = "mail"
 
 
+class LoyaltyTier(models.TextChoices):
+    BRONZE = "bronze"
+    SILVER = "silver"
+    GOLD = "gold"
+    PLATINUM = "platinum"
+
+
 def new_customer_id() -> str:
     return new_public_id("cust_")
 
@@ -25,8 +36,21 @@ def new_event_id() -> str:
     return new_public_id("evt_")
 
 
+class CustomerQuerySet(AccountQuerySet["Customer"]):
+    def known(self) -> CustomerQuerySet:
+        """Without those who were erased."""
+        return self.filter(erased_at=None)
+
+
 class Customer(Owned):
-    """A person an account knows. The phone is E.164, the e-mail address as given (unique in any case)."""
+    """A person an account knows. The phone is E.164, the e-mail address as given (unique in any case).
+
+    What they spent is in the account's currency, in minor units, and moves with order events only (`crm.events`).
+    An erased person's row stays without anything personal, so that what was counted stays counted.
+    """
+
+    # Moved by events, not by people: no new version of what somebody edits.
+    unversioned: ClassVar = ("total_spent_minor", "order_count", "last_order_at", "updated_at")
 
     public_id = models.CharField(max_length=40, default=new_customer_id, editable=False)
     external_id = models.CharField(max_length=120, blank=True)
@@ -37,11 +61,17 @@ class Customer(Owned):
     country = models.CharField(max_length=2, blank=True)
     language = models.CharField(max_length=10, blank=True)
     time_zone = models.CharField(max_length=64, blank=True)
+    loyalty_tier = models.CharField(max_length=20, blank=True, choices=LoyaltyTier)
+    tags = ArrayField(models.CharField(max_length=50), default=list, blank=True)
     attributes = models.JSONField(default=dict, blank=True)
+    total_spent_minor = models.BigIntegerField(default=0, db_default=0, editable=False)
+    order_count = models.IntegerField(default=0, db_default=0, editable=False)
+    last_order_at = models.DateTimeField(null=True, blank=True, editable=False)
+    erased_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = AccountQuerySet["Customer"].as_manager()
+    objects = CustomerQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -59,6 +89,7 @@ class Customer(Owned):
                 name="customer_external_id_once",
             ),
         ]
+        indexes = [GinIndex(fields=["tags"], name="customer_tags")]
 
     def __str__(self) -> str:
         return f"{self.first_name} {self.last_name}".strip() or self.email or self.phone or self.public_id
@@ -141,6 +172,13 @@ class Event(Owned):
         indexes = [
             models.Index(fields=["account", "customer", "-occurred_at"], name="event_of_customer"),
             models.Index(fields=["account", "phone", "-occurred_at"], name="event_of_phone"),
+            # What came before its person: found when they become known.
+            models.Index(
+                "account",
+                Lower("email"),
+                condition=models.Q(customer=None) & ~models.Q(email=""),
+                name="event_unclaimed",
+            ),
             # Orders are few among events, and every campaign asks for them.
             models.Index(
                 fields=["account", "occurred_at"], condition=models.Q(type="order.completed"), name="event_orders"

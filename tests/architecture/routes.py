@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from tests.architecture.world import THEIRS, job_id
+from tests.architecture.world import THEIRS, customer_id, job_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +50,11 @@ API = {
     f"GET {CAMPAIGN}/media/<int:merchant_id>/<int:campaign_id>/<path:file_path>": "view",
     f"GET {CAMPAIGN}/<int:pk>": "view",
     f"GET {CAMPAIGN}/<int:pk>/leads": "view",
+    "GET api/v1/customers": "view",
+    "POST api/v1/customers": "author",
+    "GET api/v1/customers/<str:customer_id>": "view",
+    "PATCH api/v1/customers/<str:customer_id>": "author",
+    "DELETE api/v1/customers/<str:customer_id>": "author",
     "GET api/v1/jobs/<str:job_id>": "view",
     "POST api/v1/jobs/<str:job_id>/cancel": "author",
     "GET api/v1/jobs/<str:job_id>/errors": "view",
@@ -131,6 +136,7 @@ class Route:
         def placed(match: re.Match[str]) -> str:
             name = match[1].rpartition(":")[2]
             known = {"job_id": job_id(owner), "public_id": job_id(owner), "attempt": str(uuid.UUID(int=owner))}
+            known |= {"customer_id": customer_id(owner)}
             action = "cancel" if self.address.startswith(BROADCAST) else "archive"
             return str({"action": action, **known, **words}.get(name, owner))
 

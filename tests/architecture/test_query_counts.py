@@ -10,6 +10,7 @@ from tests.factories import (
     CampaignFactory,
     CampaignLeadFactory,
     CampaignLeadMessageFactory,
+    CustomerFactory,
     PromoFactory,
 )
 
@@ -31,12 +32,21 @@ def _messages(account):
     return f"{BASE}/broadcasts/{broadcast.pk}/messages", lambda: CampaignLeadMessageFactory(broadcast=broadcast)
 
 
+def _customers(account):
+    return "api/v1/customers", lambda: CustomerFactory(account=account)
+
+
 def _promos(base):
     return lambda account: (f"{base}/promos", lambda: PromoFactory(account=account))
 
 
 # What adds one row to each list of the API.
-LISTS = {BASE: _templates, f"{BASE}/<int:pk>/leads": _leads, f"{BASE}/broadcasts/<int:pk>/messages": _messages}
+LISTS = {
+    BASE: _templates,
+    f"{BASE}/<int:pk>/leads": _leads,
+    f"{BASE}/broadcasts/<int:pk>/messages": _messages,
+    "api/v1/customers": _customers,
+}
 LISTS |= {f"{base}/promos": _promos(base) for base in MARKETING}
 
 

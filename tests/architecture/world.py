@@ -36,6 +36,10 @@ def job_id(owner: int) -> str:
     return f"job_{owner:016}"
 
 
+def customer_id(owner: int) -> str:
+    return f"cust_{owner:016}"
+
+
 def marks(owner: int) -> tuple[str, ...]:
     """What no answer to anybody else may hold; the id itself may, where the caller said it."""
     return mark(owner), phone(owner)[1:], f"ACfake{owner:028d}"
@@ -52,7 +56,7 @@ def build(owner: int = THEIRS) -> Membership:
     factories.ApprovalFactory(**owned, asked_by=user, target_id=owner, summary={"name": mark(owner), "people": 1})
     AuditEntry.objects.create(**owned, action="look", target=mark(owner), actor=user)
     customer = factories.CustomerFactory(
-        **owned, first_name=mark(owner), phone=phone(owner), public_id=f"cust_{owner:016}"
+        **owned, first_name=mark(owner), phone=phone(owner), public_id=customer_id(owner)
     )
     campaign = factories.CampaignFactory(**owned, name=mark(owner), body=mark(owner), status="approved")
     person = factories.ConversationUserFactory(

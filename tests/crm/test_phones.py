@@ -1,7 +1,7 @@
 import pytest
 
-from campaigns.phones import normalise
 from campaigns_project.refusals import Invalid
+from crm.phones import normalise
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,86 @@
+"""What integrators read about people. Every shape carries an example for OpenAPI."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from crm.models import Channel, Customer
+
+WRITTEN_AT = "2026-11-21T09:30:00Z"
+
+
+class MoneyShape(serializers.Serializer[Any]):
+    amount = serializers.IntegerField(help_text="Minor units.")
+    currency = serializers.CharField()
+
+
+class ConsentShape(serializers.Serializer[Any]):
+    marketing = serializers.ChoiceField(choices=["granted", "withdrawn", "none"])
+    suppressed = serializers.BooleanField(help_text="Nothing is sent to this address on this channel.")
+
+
+class ConsentsShape(serializers.Serializer[Any]):
+    """What the person said last, by channel; `none` also where they have no address."""
+
+    email = ConsentShape()
+    sms = ConsentShape()
+    push = ConsentShape()
+    whatsapp = ConsentShape()
+    mail = ConsentShape()
+
+
+class CustomerShape(serializers.ModelSerializer[Customer]):
+    id = serializers.CharField(source="public_id")
+    tags = serializers.ListField(child=serializers.CharField())
+    attributes = serializers.DictField()
+    total_spent = MoneyShape()
+    order_count = serializers.IntegerField()
+    last_order_at = serializers.DateTimeField(allow_null=True)
+    consents = ConsentsShape()
+
+    class Meta:
+        model = Customer
+        fields = (
+            "id",
+            "external_id",
+            "email",
+            "phone",
+            "first_name",
+            "last_name",
+            "country",
+            "language",
+            "time_zone",
+            "loyalty_tier",
+            "tags",
+            "attributes",
+            "total_spent",
+            "order_count",
+            "last_order_at",
+            "consents",
+            "created_at",
+            "updated_at",
+        )
+
+    example = {
+        "id": "cust_7k2m0000000000ab",
+        "external_id": "c-1001",
+        "email": "anna@example.test",
+        "phone": "+15550000001",
+        "first_name": "Anna",
+        "last_name": "",
+        "country": "GB",
+        "language": "en",
+        "time_zone": "",
+        "loyalty_tier": "gold",
+        "tags": ["regular"],
+        "attributes": {"favourite_table": 7},
+        "total_spent": {"amount": 4680, "currency": "USD"},
+        "order_count": 1,
+        "last_order_at": WRITTEN_AT,
+        "consents": {each: {"marketing": "none", "suppressed": False} for each in Channel.values}
+        | {"email": {"marketing": "granted", "suppressed": False}},
+        "created_at": WRITTEN_AT,
+        "updated_at": WRITTEN_AT,
+    }

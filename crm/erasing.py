@@ -1,0 +1,68 @@
+"""Erasure: nothing personal of a customer stays; what was counted stays counted, and a suppression stays as its hash.
+
+The row itself stays, blank, so that events, orders and redemptions are still somebody's. Floors above hold more of a
+person than we know here: they say so with `also`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Lower, Now
+
+from campaigns_project.models import AuditEntry
+from crm import consent
+from crm.models import Channel, ConsentEntry, Customer, Event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_holders: list[Callable[[Customer], None]] = []
+BLANK: dict[str, Any] = {
+    **dict.fromkeys(("external_id", "email", "phone", "first_name", "last_name"), ""),
+    **dict.fromkeys(("country", "language", "time_zone", "loyalty_tier"), ""),
+    "tags": [],
+    "attributes": {},
+}
+
+
+def also(forget: Callable[[Customer], None]) -> None:
+    """`forget(customer)` blanks what another domain holds of the person, or raises a Conflict that stops the erasure.
+
+    It runs in the erasure's transaction, before the customer's addresses are gone. Call this in AppConfig.ready().
+    """
+    _holders.append(forget)
+
+
+def erase(customer: Customer, *, by: Any, request_id: str = "") -> None:
+    """Forget the person for good. Raises Conflict while something that concerns them is under way."""
+    with transaction.atomic():
+        for forget in _holders:
+            forget(customer)
+        _blank_stream(customer)
+        Customer.objects.filter(pk=customer.pk).update(**BLANK, erased_at=Now(), updated_at=Now())
+        AuditEntry.objects.create(
+            account=customer.account,
+            actor=by,
+            action="customer.erase",
+            target=customer.public_id,
+            request_id=request_id,
+        )
+
+
+def _blank_stream(customer: Customer) -> None:
+    """Events and the proofs of consent, also those that never were tied to the customer but carry their address."""
+    theirs, proofs = Q(customer=customer), Q(customer=customer)
+    if customer.phone:
+        theirs |= Q(phone=customer.phone)
+    if customer.email:
+        theirs |= Q(customer=None, low=customer.email.lower()) & ~Q(email="")
+    addresses = {
+        consent.address_hash(customer.account_id, each, consent.address_of(customer, each)) for each in Channel
+    }
+    proofs |= Q(address_hash__in=addresses)
+    events = Event.objects.for_account(customer.account_id).alias(low=Lower("email")).filter(theirs)
+    events.update(email="", phone="", properties={})
+    ConsentEntry.objects.for_account(customer.account_id).filter(proofs).update(proof={})

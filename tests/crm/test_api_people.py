@@ -1,0 +1,169 @@
+"""Customers over HTTP: written, found, changed, and once in an account."""
+
+import pytest
+from django.db import IntegrityError
+
+from campaigns_project.models import AuditEntry
+from crm import consent, people
+from crm.models import Channel, Customer
+from tests.factories import CustomerFactory
+from tests.fixtures_http import caller
+
+pytestmark = pytest.mark.django_db
+BASE = "/api/v1/customers"
+ANNA = {
+    "external_id": "c-1", "email": "Anna@example.test", "phone": "+15550000001", "first_name": "Anna", "last_name": "B",
+    "country": "GB", "language": "pt-BR", "time_zone": "Europe/London", "loyalty_tier": "gold",
+    "tags": ["regular", "vip"], "attributes": {"table": 7, "note": "by the window", "vegan": True, "x": None},
+}  # fmt: skip
+SILENT = {each: {"marketing": "none", "suppressed": False} for each in Channel.values}
+
+
+@pytest.fixture
+def anna(api):
+    return CustomerFactory(account=api.account, first_name="Anna", email="anna@example.test", phone="+15550000001")
+
+
+def ids(answer):
+    return [row["id"] for row in answer.json()["data"]]
+
+
+def test_a_customer_is_added_and_reads_back(api):
+    answer = api.post(BASE, json=ANNA | {"phone": "+1 (555) 000-0001", "tags": ["regular", "vip", "regular"]})
+
+    shown = answer.json()
+    assert answer.status_code == 201
+    assert answer["Location"] == f"{BASE}/{shown['id']}"
+    assert shown["id"].startswith("cust_")
+    assert shown | ANNA == shown
+    assert (shown["total_spent"], shown["order_count"], shown["last_order_at"]) == (
+        {"amount": 0, "currency": "USD"}, 0, None,
+    )  # fmt: skip
+    assert shown["consents"] == SILENT
+    assert api.get(answer["Location"]).json() == shown
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("email", "anna"), ("email", 7), ("phone", "12"), ("phone", 7), ("country", "gb"), ("language", "English"),
+        ("time_zone", "Mars/Base"), ("loyalty_tier", "tin"), ("tags", "vip"), ("tags", [""]), ("tags", ["a"] * 51),
+        ("tags", ["a" * 51]), ("attributes", []), ("attributes", {"": 1}), ("attributes", {"a": []}),
+        ("attributes", {"a": 10**20}), ("attributes", {"a": "x" * 501}),
+        ("attributes", dict.fromkeys(map(str, range(101)))),
+        ("total_spent", 5), ("id", "cust_1"), ("consents", {}),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused_and_named(api, field, value):
+    answer = api.post(BASE, json={"email": "a@example.test", field: value})
+
+    assert answer.status_code == 400
+    assert {path.partition(".")[0] for path in answer.json()["details"]} == {field}
+    assert not Customer.objects.exists()
+
+
+@pytest.mark.parametrize("fields", [{}, {"first_name": "Anna"}, {"email": "", "phone": ""}])
+def test_a_customer_must_be_found_again(api, anna, fields):
+    path = f"{BASE}/{anna.public_id}"
+
+    assert api.post(BASE, json=fields).status_code == 400
+    assert api.patch(path, json={"email": "", "phone": ""}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("field", "taken", "again"),
+    [
+        ("email", "anna@example.test", "ANNA@example.test"),
+        ("phone", "+15550000001", "+1 555 000 0001"),
+        ("external_id", "c-1", "c-1"),
+    ],
+)
+def test_a_person_is_there_once_in_an_account(api, neighbour, field, taken, again):
+    api.post(BASE, json={field: taken})
+    other = api.post(BASE, json={"external_id": "other"}).json()["id"]
+
+    for answer in (api.post(BASE, json={field: again}), api.patch(f"{BASE}/{other}", json={field: again})):
+        assert (answer.status_code, answer.json()["code"]) == (409, "customer_exists")
+        assert list(answer.json()["details"]) == [field]
+    assert neighbour.post(BASE, json={field: again}).status_code == 201
+
+
+def test_other_faults_of_the_database_are_not_taken_for_a_second_person(anna):
+    with pytest.raises(IntegrityError):
+        people.change(anna, {"loyalty_tier": "gold", "public_id": CustomerFactory(account=anna.account).public_id})
+
+
+def test_a_change_leaves_the_rest_and_minds_the_version(api, anna):
+    path = f"{BASE}/{anna.public_id}"
+    version = api.get(path)["ETag"]
+    Customer.objects.update(order_count=4, total_spent_minor=900)
+
+    changed = api.patch(path, json={"loyalty_tier": "silver", "tags": ["vip"]}, headers={"if-match": version})
+    late = api.patch(path, json={"tags": []}, headers={"if-match": version})
+
+    assert (changed.status_code, late.status_code) == (200, 412)
+    shown = api.get(path).json()
+    assert (shown["loyalty_tier"], shown["tags"], shown["first_name"]) == ("silver", ["vip"], "Anna")
+    assert (shown["total_spent"], shown["order_count"]) == ({"amount": 900, "currency": "USD"}, 4)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", 2), ("email=ANNA@example.test", 1), ("phone=%2B1 555 000 0001", 1), ("external_id=b-1", 1), ("tag=vip", 1),
+        ("tag=vi", 0), ("search=ann", 1), ("search=b-", 1), ("search=%2B1555", 1), ("search=nna", 0), ("limit=1", 1),
+    ],
+)  # fmt: skip
+def test_customers_are_found(api, neighbour, anna, query, found):
+    Customer.objects.filter(pk=anna.pk).update(tags=["vip"])
+    CustomerFactory(account=api.account, first_name="Ben", external_id="b-1")
+    CustomerFactory(account=neighbour.account, first_name="Anna", tags=["vip"])
+
+    assert len(ids(api.get(f"{BASE}?{query}"))) == found
+
+
+def test_a_list_goes_on_by_cursor(api):
+    made = [CustomerFactory(account=api.account).public_id for _ in range(3)]
+    first = api.get(f"{BASE}?limit=2")
+    then = api.get(f"{BASE}?limit=2&cursor={first.json()['pagination']['next_cursor']}")
+
+    assert ids(first) + ids(then) == made[::-1]
+
+
+@pytest.mark.parametrize("query", ["phone=12", "nobody=1", "limit=0"])
+def test_a_filter_that_means_nothing_is_refused(api, query):
+    assert api.get(f"{BASE}?{query}").status_code == 400
+
+
+def test_consents_follow_the_address(api, anna):
+    for channel, address in (("whatsapp", "+15550000001"), ("email", "ANNA@example.test")):
+        consent.grant(api.account, channel=channel, address=address, source="form")
+    consent.withdraw(api.account, channel="whatsapp", address="+15550000001", source="inbound")
+
+    expected = SILENT | {
+        "email": {"marketing": "granted", "suppressed": False},
+        "whatsapp": {"marketing": "withdrawn", "suppressed": True},
+    }
+    assert api.get(f"{BASE}/{anna.public_id}").json()["consents"] == expected
+    assert api.get(BASE).json()["data"][0]["consents"] == expected
+    api.patch(f"{BASE}/{anna.public_id}", json={"phone": "+15550000002"})
+    assert api.get(f"{BASE}/{anna.public_id}").json()["consents"]["whatsapp"] == SILENT["whatsapp"]
+
+
+def test_an_erased_customer_is_gone_and_the_erasure_is_noted(api, anna):
+    path = f"{BASE}/{anna.public_id}"
+
+    assert api.delete(path, headers={"if-match": '"old"'}).status_code == 412
+    assert api.delete(path).status_code == 204
+
+    assert [api.get(path).status_code, api.patch(path, json={}).status_code, api.delete(path).status_code] == [404] * 3
+    assert ids(api.get(BASE)) == []
+    note = AuditEntry.objects.get(action="customer.erase")
+    assert (note.actor, note.target) == (api.user, anna.public_id)
+    assert api.post(BASE, json={"email": "anna@example.test", "phone": "+15550000001"}).status_code == 201
+
+
+def test_the_least_of_the_roles_may_write(anna):
+    writer = caller("marketing", account=anna.account)
+
+    assert writer.patch(f"{BASE}/{anna.public_id}", json={"first_name": "Anne"}).json()["first_name"] == "Anne"
