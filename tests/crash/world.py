@@ -94,6 +94,7 @@ class World(Control):
         migrating = self.child("migrate", [*PYTHON, "manage.py", "migrate", "--verbosity", "0"])
         migrating.start()
         self.until(lambda: not migrating.alive(), within=120, what="migrating")
+        assert migrating._process.returncode == 0, self.last_words()
         self.until(lambda: answers(f"{self.url}/healthz"), what="the sandbox")
 
     def _use_its_database(self):
