@@ -171,6 +171,7 @@ SPECTACULAR_SETTINGS = {
         "BroadcastStatus": "campaigns.models.BroadcastStatus",
         "MessageStatus": "campaigns.models.MessageStatus",
         "PromoStatus": "crm.models.PromoStatus",
+        "PromoUseStatus": "crm.models.PromoUse.Status",
         "JobStatus": "campaigns_project.models.Job.Status",
     },
 }

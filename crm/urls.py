@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from campaigns_project.api import route, routes
-from crm.api import people, promos
+from crm.api import people, promo_uses, promos
 
 # The same routes under our path and under the gateway's.
 MARKETING = ("api/v1/marketing", "v1/commerce/marketing")
@@ -15,6 +15,12 @@ _marketing = [
         prefix,
         route("promos", promos.Promos),
         route("promos/<str:code>", promos.OnePromo),
+        route("promos/<str:code>/validate", promo_uses.Validate),
+        route("promos/<str:code>/redeem", promo_uses.Redeem),
+        route("promos/<str:code>/reserve", promo_uses.Reserve),
+        route("promos/reservations/<str:reservation_id>/commit", promo_uses.Commit),
+        route("promos/reservations/<str:reservation_id>/release", promo_uses.Release),
+        route("promos/redemptions/<str:redemption_id>/rollback", promo_uses.Rollback),
     )
 ]
 

@@ -28,7 +28,7 @@ from campaigns.models import (
     SkipReason,
 )
 from crm.consent import phone_hash
-from crm.models import Customer, Promo
+from crm.models import Customer, Promo, PromoUse
 
 if TYPE_CHECKING:
     from lifecycle.transition import Edge, Lifecycle, Machine
@@ -161,6 +161,21 @@ class PromoFactory(_Factory):
     type = "percentage"
     value = 1000
     valid_from = factory.LazyFunction(lambda: timezone.now() - dt.timedelta(days=1))
+
+
+class PromoUseFactory(_Factory):
+    """A line of the ledger; the promo's counters are not moved."""
+
+    class Meta:
+        model = PromoUse
+
+    promo = factory.SubFactory(PromoFactory)
+    account = factory.SelfAttribute("promo.account")
+    order_id = factory.Sequence(lambda n: f"order-{n}")
+    person = "somebody"
+    order_amount = 10_000
+    discount = 1_000
+    redeemed_at = factory.LazyFunction(timezone.now)
 
 
 class CampaignFactory(_Factory):

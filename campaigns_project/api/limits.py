@@ -1,4 +1,4 @@
-"""Rate limits in windows of a minute: per caller in this process, and per try to sign in over all of them."""
+"""Rate limits in windows of a minute: per caller in this process; per try to sign in and per guess over all of them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from campaigns_project.models import RateWindow
 from campaigns_project.refusals import TooManyRequests
 
 WINDOW = 60
+GUESSES = 20
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,30 @@ def spend_sign_in(address: str, email: str) -> None:
     """
     tries = settings.SIGN_IN_TRIES_PER_MINUTE
     for limit, parts in ((tries, (address, email.casefold())), (tries * 10, (address,))):
-        _spend_row(hashlib.sha256("\x1f".join(parts).encode(errors="replace")).hexdigest(), limit).check()
+        _spend_row(_hashed(*parts), limit).check()
+
+
+def check_guesses(caller: str, address: str) -> None:
+    """Raise TooManyRequests for a caller, or a peer's address, that guessed wrong too often within a minute."""
+    limits = {_hashed("guess", *parts): limit for limit, parts in _guessing(caller, address)}
+    recent = RateWindow.objects.filter(key__in=limits, starts_at__gt=Now() - timedelta(seconds=WINDOW))
+    if any(used >= limits[key] for key, used in recent.values_list("key", "used")):
+        raise TooManyRequests(retry_after=WINDOW)
+
+
+def spend_guess(caller: str, address: str) -> None:
+    """Count one wrong guess: a code that is not there."""
+    for limit, parts in _guessing(caller, address):
+        _spend_row(_hashed("guess", *parts), limit)
+
+
+def _guessing(caller: str, address: str) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    # Behind one address there may be many shops.
+    return (GUESSES, ("caller", caller)), (GUESSES * 10, ("address", address))
+
+
+def _hashed(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode(errors="replace")).hexdigest()
 
 
 def _spend_row(key: str, limit: int) -> Spent:

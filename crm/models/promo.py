@@ -94,6 +94,10 @@ class Promo(Owned):
     def status(self) -> PromoStatus:
         return PromoStatus.ACTIVE if self.enabled else PromoStatus.DISABLED
 
+    @property
+    def ships_free(self) -> bool:
+        return self.type == PromoType.FREE_SHIPPING
+
 
 class PromoShare(Owned):
     """How often one person uses a promo, under the limit that held when they last did."""
@@ -122,6 +126,13 @@ class PromoShare(Owned):
 
 class PromoUse(Owned):
     """One line of a promo's ledger: +1 for a use (held until `held_until`, or redeemed), -1 for giving it back."""
+
+    class Status(models.TextChoices):
+        """What became of a use; read from its times."""
+
+        RESERVED = "reserved"
+        REDEEMED = "redeemed"
+        GIVEN_BACK = "given_back"
 
     public_id = models.CharField(max_length=40, default=new_use_id, editable=False)
     promo = owned("crm.Promo", related_name="uses")
@@ -169,3 +180,9 @@ class PromoUse(Owned):
 
     def __str__(self) -> str:
         return f"{self.public_id} ({self.order_id})"
+
+    @property
+    def state(self) -> Status:
+        if self.ended_at is not None:
+            return self.Status.GIVEN_BACK
+        return self.Status.RESERVED if self.redeemed_at is None else self.Status.REDEEMED

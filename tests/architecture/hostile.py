@@ -12,6 +12,7 @@ import json
 import re
 import time
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -19,6 +20,7 @@ import jwt
 from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 from PIL import Image
 from twilio.request_validator import RequestValidator
 
@@ -27,14 +29,17 @@ from accounts.roles import Role
 from accounts.tokens import _key, issue
 from campaigns.models import Campaign
 from campaigns.sending import callback_mac
+from campaigns_project.api.limits import GUESSES
 from tests.architecture.world import OURS, THEIRS, mark, phone
-from tests.factories import CampaignFactory
+from tests.factories import CampaignFactory, PromoFactory
 from tests.fixtures_http import Caller
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = "/api/v1/campaign"
 ATTEMPT = "00000000-0000-4000-8000-000000000001"
 SLOWEST = 5.0
+MOMENT = timedelta(milliseconds=1)
+SOME_GUESSES = 60
 
 
 def rows():
@@ -163,6 +168,26 @@ _MADE = {
     "utf-16": lambda: "phone,name\n+15550000001,Zoë\n".encode("utf-16"),
     "cp1252": lambda: "phone,name\n+15550000001,Zoë\n".encode("cp1252"),
 }  # fmt: skip
+
+
+def ask_redeem(who, given, _row):
+    at = timezone.now()
+    window = {"valid_until+1ms": {"valid_until": at - MOMENT}, "valid_from-1ms": {"valid_from": at + 1000 * MOMENT}}
+    promo = PromoFactory(
+        account=who.account,
+        min_order=25_00,
+        usage_limit=given.get("limit"),
+        per_customer_limit=given.get("per_customer"),
+        **window.get(given.get("at"), {}),
+    )
+    code = "WRONG" if given.get("n", 0) > SOME_GUESSES else given.get("code", promo.code)
+    body = {"customer_id": "c1", "order_amount": float(given.get("cart_total", 46.80))}
+    asked = range(min(given.get("n", 1), SOME_GUESSES))
+    answers = [who.post(f"/api/v1/marketing/promos/{code}/redeem", json=body | {"order_id": f"o{n}"}) for n in asked]
+    promo.refresh_from_db()
+    assert promo.used == sum(answer.status_code == 201 for answer in answers)
+    # The first guesses are answered as wrong ones.
+    return answers[GUESSES:] if code == "WRONG" else answers
 
 
 def ask_csv(who, given, _row):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from tests.architecture.world import THEIRS, customer_id, job_id
+from tests.architecture.world import THEIRS, customer_id, job_id, use_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +65,10 @@ for _base in MARKETING:
         f"POST {_base}/promos": "money",
         f"GET {_base}/promos/<str:code>": "view",
         f"PATCH {_base}/promos/<str:code>": "money",
+        **{f"POST {_base}/promos/<str:code>/{verb}": "money" for verb in ("validate", "redeem", "reserve")},
+        f"POST {_base}/promos/reservations/<str:reservation_id>/commit": "money",
+        f"POST {_base}/promos/reservations/<str:reservation_id>/release": "money",
+        f"POST {_base}/promos/redemptions/<str:redemption_id>/rollback": "money",
     }
 
 # Open to everybody: nothing there is anybody's own, or a password or a signature opens it.
@@ -137,6 +141,7 @@ class Route:
             name = match[1].rpartition(":")[2]
             known = {"job_id": job_id(owner), "public_id": job_id(owner), "attempt": str(uuid.UUID(int=owner))}
             known |= {"customer_id": customer_id(owner)}
+            known |= dict.fromkeys(("reservation_id", "redemption_id"), use_id(owner))
             action = "cancel" if self.address.startswith(BROADCAST) else "archive"
             return str({"action": action, **known, **words}.get(name, owner))
 

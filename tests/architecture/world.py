@@ -40,6 +40,10 @@ def customer_id(owner: int) -> str:
     return f"cust_{owner:016}"
 
 
+def use_id(owner: int) -> str:
+    return f"red_{owner:016}"
+
+
 def marks(owner: int) -> tuple[str, ...]:
     """What no answer to anybody else may hold; the id itself may, where the caller said it."""
     return mark(owner), phone(owner)[1:], f"ACfake{owner:028d}"
@@ -75,9 +79,10 @@ def build(owner: int = THEIRS) -> Membership:
     )
     Job.objects.create(**owned, public_id=job_id(owner), kind=mark(owner), message=mark(owner))
     consent.withdraw(account, channel="whatsapp", address=phone(owner), source=mark(owner))
-    factories.PromoFactory(
-        **owned, code=str(owner), public_id=f"promo_{owner:016}", applies_to={"items": [mark(owner)]}
+    promo = factories.PromoFactory(
+        **owned, code=str(owner), public_id=f"promo_{owner:016}", applies_to={"items": [mark(owner)]}, used=1
     )
+    factories.PromoUseFactory(**owned, promo=promo, public_id=use_id(owner), order_id=mark(owner), person=mark(owner))
     events.record(account, type="order.completed", event_id=mark(owner), phone=phone(owner))
     return membership
 

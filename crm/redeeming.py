@@ -1,0 +1,304 @@
+"""How promo codes are used: exactly as often as their limits say, and each order once.
+
+Whoever takes or gives back a use locks the promo's row first, so that nobody waits for anybody crosswise. A use is
+taken by one statement: it asks all conditions on the row it moves, by the database's clock, counts the person and
+writes the ledger. A CHECK or a unique index that says no undoes all of it.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.db import IntegrityError, connection, transaction
+
+from accounts.secrets import keyed_hash
+from campaigns_project.refusals import Conflict, Invalid, NotFound
+from crm.models import Customer, Promo, PromoShare, PromoUse
+from crm.models.promo import new_use_id
+from crm.promos import PromoUnknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from accounts.models import Account
+
+PROMOS, SHARES, USES = (model._meta.db_table for model in (Promo, PromoShare, PromoUse))
+
+# What a use is taken from: the lines a promo applies to, or the whole order.
+_ELIGIBLE = """
+    CASE WHEN promo.applies_to ? 'items' THEN (
+        SELECT coalesce(sum(line.amount), 0)::bigint
+        FROM jsonb_to_recordset(%(items)s::jsonb) AS line(sku text, amount bigint)
+        WHERE promo.applies_to -> 'items' ? line.sku
+    ) ELSE %(order_amount)s::bigint END"""
+# Half a minor unit and more is rounded up. LEAST passes over a maximum that is not set.
+_DISCOUNT = f"""
+    least(promo.max_discount, {_ELIGIBLE}, CASE promo.type
+        WHEN 'percentage' THEN ({_ELIGIBLE} * promo.value + 5000) / 10000
+        WHEN 'fixed_amount' THEN promo.value
+        ELSE 0 END)"""
+# What must hold, and how it is called when it does not, in the order of telling.
+_CONDITIONS = {
+    "promo_not_active": "promo.enabled",
+    "promo_not_started": "promo.valid_from <= clock_timestamp()",
+    "promo_expired": "(promo.valid_until IS NULL OR promo.valid_until >= clock_timestamp())",
+    "min_order_not_met": "promo.min_order <= %(order_amount)s",
+    "product_mismatch": f"(NOT promo.applies_to ? 'items' OR {_ELIGIBLE} > 0)",
+    "promo_exhausted": f"""
+        (promo.usage_limit IS NULL OR promo.used < promo.usage_limit)
+        AND (promo.budget IS NULL OR promo.spent + {_DISCOUNT} <= promo.budget)""",
+}
+_WHICH = "promo.account_id = %(account)s AND promo.code = %(code)s"
+_TAKE = f"""
+    WITH taken AS (
+        UPDATE {PROMOS} AS promo SET used = used + 1, spent = spent + {_DISCOUNT}
+        WHERE {_WHICH} AND {" AND ".join(f"({condition})" for condition in _CONDITIONS.values())}
+        RETURNING promo.id, promo.per_customer_limit, {_DISCOUNT} AS discount
+    ), counted AS (
+        INSERT INTO {SHARES} AS share (account_id, promo_id, person, used, most)
+        SELECT %(account)s, id, %(person)s, 1, per_customer_limit FROM taken
+        ON CONFLICT (promo_id, person) DO UPDATE SET used = share.used + 1, most = excluded.most
+        RETURNING promo_id
+    )
+    INSERT INTO {USES} (account_id, public_id, promo_id, order_id, person, quantity, order_amount, discount,
+                        held_until, redeemed_at, reason)
+    SELECT %(account)s, %(public_id)s, id, %(order_id)s, %(person)s, 1, %(order_amount)s, discount,
+           clock_timestamp() + %(hold)s * interval '1 second',
+           CASE WHEN %(hold)s::int IS NULL THEN clock_timestamp() END, ''
+    FROM taken JOIN counted ON counted.promo_id = taken.id
+    RETURNING id"""  # noqa: S608 (names of our own tables)
+_ASK = f"""
+    SELECT {_DISCOUNT}, {", ".join(f"({condition})" for condition in _CONDITIONS.values())},
+           (promo.per_customer_limit IS NULL OR promo.per_customer_limit > coalesce(
+               (SELECT share.used FROM {SHARES} AS share
+                WHERE share.promo_id = promo.id AND share.person = %(person)s), 0))
+    FROM {PROMOS} AS promo WHERE {_WHICH}"""  # noqa: S608 (names of our own tables)
+# Gives back the uses it is told, once each. The promo's row is locked.
+_GIVE_BACK = f"""
+    WITH ended AS (
+        UPDATE {USES} SET ended_at = clock_timestamp()
+        WHERE promo_id = %(promo)s AND quantity = 1 AND ended_at IS NULL AND {{which}}
+        RETURNING *
+    ), line AS (
+        INSERT INTO {USES} (account_id, public_id, promo_id, order_id, person, quantity, order_amount, discount,
+                            reversal_of_id, reason)
+        SELECT account_id, 'rev_' || substr(public_id, 5), promo_id, order_id, person, -1, order_amount, discount,
+               id, %(reason)s
+        FROM ended
+    ), fewer AS (
+        UPDATE {SHARES} AS share SET used = share.used - gone.uses
+        FROM (SELECT person, count(*) AS uses FROM ended GROUP BY person) AS gone
+        WHERE share.promo_id = %(promo)s AND share.person = gone.person
+    )
+    UPDATE {PROMOS} SET used = used - gone.uses, spent = spent - gone.given
+    FROM (SELECT count(*) AS uses, sum(discount) AS given FROM ended) AS gone
+    WHERE id = %(promo)s AND gone.uses > 0
+    RETURNING gone.uses"""  # noqa: S608 (names of our own tables)
+_OVERDUE = "redeemed_at IS NULL AND held_until <= clock_timestamp()"
+_OVERDUE_PROMOS = f"""
+    SELECT DISTINCT promo_id FROM {USES} WHERE {_OVERDUE} AND ended_at IS NULL AND quantity = 1
+    AND (%(promo)s::bigint IS NULL OR promo_id = %(promo)s) ORDER BY promo_id"""  # noqa: S608 (our own table)
+_COMMIT = f"""
+    UPDATE {USES} SET redeemed_at = clock_timestamp()
+    WHERE id = %s AND redeemed_at IS NULL AND ended_at IS NULL AND held_until > clock_timestamp()"""  # noqa: S608
+
+
+class Refused(Conflict):
+    """A known code that may not be used now; the code of the refusal is the reason."""
+
+    reasons = {
+        "promo_not_active": "This code is disabled.",
+        "promo_not_started": "This code is not valid yet.",
+        "promo_expired": "This code is no longer valid.",
+        "min_order_not_met": "The order is too small for this code.",
+        "product_mismatch": "Nothing in this order is what the code is for.",
+        "promo_exhausted": "This code has been used up.",
+        "customer_limit_reached": "This customer has used the code as often as it may be used.",
+    }
+
+    def __init__(self, reason: str) -> None:
+        self.code = reason
+        super().__init__(self.reasons[reason])
+
+
+class ReservationOver(Conflict):
+    code = "reservation_over"
+    message = "This reservation has been released, or its time is over."
+
+
+class AlreadyRedeemed(Conflict):
+    code = "reservation_committed"
+    message = "This reservation has been committed: roll the redemption back instead."
+
+
+class OrderDiffers(Conflict):
+    code = "order_id_reused"
+    message = "This order used the code before, for another customer or another amount."
+
+
+@dataclass(frozen=True)
+class Basket:
+    """What a code is asked for; amounts in minor units of the account's currency, a line is {sku, amount}."""
+
+    person: str
+    order_amount: int
+    order_id: str = ""
+    items: list[Mapping[str, Any]] = field(default_factory=list)
+
+
+def person_of(account: Account, *, customer_id: str = "", email: str = "") -> str:
+    """Who is counted: a customer we know by id, own reference or e-mail address; else a keyed hash of what was said.
+
+    Raises Invalid for an id of ours that is nobody's.
+    """
+    known = Customer.objects.for_account(account)
+    if email:
+        found = known.filter(email__iexact=email).first()
+    elif customer_id.startswith("cust_"):
+        found = known.filter(public_id=customer_id).first()
+        if found is None:
+            raise Invalid(details={"customer_id": ["There is no such customer."]})
+    else:
+        found = known.filter(external_id=customer_id).first()
+    return found.public_id if found else keyed_hash("promo person", str(account.pk), email.lower() or f"={customer_id}")
+
+
+def ask(account: Account, code: str, basket: Basket) -> int:
+    """The discount the basket would get now. Raises PromoUnknown and Refused; changes nothing."""
+    discount, reason = _asked(account, code, basket)
+    if reason:
+        raise Refused(reason)
+    return discount
+
+
+def redeem(account: Account, code: str, basket: Basket) -> PromoUse:
+    """The order's use, redeemed: a new one, the one it redeemed before, or the one it holds.
+
+    Raises PromoUnknown, Refused, OrderDiffers.
+    """
+    use = _take(account, code, basket, hold=None)
+    return use if use.redeemed_at else commit(account, use.public_id)
+
+
+def reserve(account: Account, code: str, basket: Basket, *, seconds: int) -> PromoUse:
+    """A use held for the order: it counts at once, and is given back by itself after `seconds`.
+
+    The order's present hold stays as it is. Raises PromoUnknown, Refused, OrderDiffers, AlreadyRedeemed.
+    """
+    use = _take(account, code, basket, hold=seconds)
+    if use.redeemed_at:
+        raise AlreadyRedeemed
+    return use
+
+
+def commit(account: Account, public_id: str) -> PromoUse:
+    """Redeem what is held; doing so twice changes nothing. Raises NotFound, ReservationOver."""
+    use = _use(account, public_id)
+    with connection.cursor() as cursor:
+        cursor.execute(_COMMIT, [use.pk])
+    use.refresh_from_db()
+    if use.redeemed_at is None or use.ended_at is not None:
+        raise ReservationOver
+    return use
+
+
+def release(account: Account, public_id: str) -> PromoUse:
+    """Give back what is held; doing so twice changes nothing. Raises NotFound, AlreadyRedeemed."""
+    use = _use(account, public_id)
+    _give_back(use.promo_id, "id = %(use)s AND redeemed_at IS NULL", reason="released", use=use.pk)
+    use.refresh_from_db()
+    if use.redeemed_at is not None:
+        raise AlreadyRedeemed
+    return use
+
+
+def rollback(account: Account, public_id: str, *, reason: str = "") -> PromoUse:
+    """Give a redemption back; doing so twice changes nothing. Raises NotFound, also for what is only held."""
+    use = _use(account, public_id)
+    if use.redeemed_at is None:
+        raise NotFound
+    _give_back(use.promo_id, "id = %(use)s", reason=reason or "rolled back", use=use.pk)
+    use.refresh_from_db()
+    return use
+
+
+def give_back_overdue(promo: int | None = None) -> int:
+    """Give back what was held too long, of one promo or of all; returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OVERDUE_PROMOS, {"promo": promo})
+        due = [row[0] for row in cursor.fetchall()]
+    return sum(_give_back(each, _OVERDUE, reason="time over") for each in due)
+
+
+def _take(account: Account, code: str, basket: Basket, *, hold: int | None) -> PromoUse:
+    pk = _try(account, code, basket, hold)
+    if pk is None:
+        promo = Promo.objects.for_account(account).filter(code=code).values_list("pk", flat=True).first()
+        # What was held too long may be what is in the way.
+        pk = _try(account, code, basket, hold) if promo and give_back_overdue(promo) else None
+    uses = PromoUse.objects.for_account(account).select_related("promo")
+    if pk is not None:
+        return uses.get(pk=pk)
+    use = uses.filter(promo__code=code, order_id=basket.order_id, quantity=1, ended_at=None).first()
+    if use is None:
+        _discount, reason = _asked(account, code, basket)
+        raise Refused(reason or "promo_exhausted")
+    if (use.person, use.order_amount) != (basket.person, basket.order_amount):
+        raise OrderDiffers
+    return use
+
+
+def _try(account: Account, code: str, basket: Basket, hold: int | None) -> int | None:
+    """The id of the line written, None when a condition, the person's limit or the order's own use is in the way."""
+    given = {**_given(account, code, basket), "hold": hold, "public_id": new_use_id()}
+    # One statement needs no transaction around it, only a way back out of one that is there.
+    alone = nullcontext() if not connection.in_atomic_block else transaction.atomic()
+    try:
+        with alone, connection.cursor() as cursor:
+            cursor.execute(_TAKE, given)
+            row = cursor.fetchone()
+    except IntegrityError:
+        return None
+    return None if row is None else int(row[0])
+
+
+def _asked(account: Account, code: str, basket: Basket) -> tuple[int, str]:
+    """The discount, and the first reason against it or "". Raises PromoUnknown."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ASK, _given(account, code, basket))
+        row = cursor.fetchone()
+    if row is None:
+        raise PromoUnknown
+    discount, *holding = row
+    reasons = (*_CONDITIONS, "customer_limit_reached")
+    return int(discount), next((reason for reason, holds in zip(reasons, holding, strict=True) if not holds), "")
+
+
+def _given(account: Account, code: str, basket: Basket) -> dict[str, Any]:
+    return {
+        "account": account.pk,
+        "code": code,
+        "person": basket.person,
+        "order_id": basket.order_id,
+        "order_amount": basket.order_amount,
+        "items": json.dumps(basket.items),
+    }
+
+
+def _use(account: Account, public_id: str) -> PromoUse:
+    uses = PromoUse.objects.for_account(account).select_related("promo")
+    use = uses.filter(public_id=public_id, quantity=1).first()
+    if use is None:
+        raise NotFound
+    return use
+
+
+def _give_back(promo: int, which: str, **given: Any) -> int:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SELECT FROM {PROMOS} WHERE id = %s FOR UPDATE", [promo])
+        cursor.execute(_GIVE_BACK.format(which=which), {"promo": promo, **given})
+        row = cursor.fetchone()
+    return 0 if row is None else int(row[0])

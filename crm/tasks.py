@@ -1,0 +1,15 @@
+"""The clock's and the queue's door of people and promo codes: nudges only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import shared_task
+
+from crm import redeeming
+
+
+@shared_task(expires=10)
+def give_back_promos(**_later: Any) -> None:
+    """Give back the promo codes that were held too long."""
+    redeeming.give_back_overdue()
