@@ -9,11 +9,12 @@ class CampaignsConfig(AppConfig):
     def ready(self) -> None:
         from accounts import onboarding
         from campaigns import approval, authoring, conversations, forgetting, importing, sending  # noqa: F401 (registers the import)
-        from crm import erasing
+        from crm import erasing, timeline
         from dispatch import inbox, lane
 
         onboarding.on_opening(authoring.onboard)
         erasing.also(forgetting.forget)
+        timeline.tells(conversations.TOLD)
         lane.register(sending.LANE, sending.whatsapp_lane)
         lane.register(approval.LANE, approval.template_lane)
         inbox.handles("twilio", "status", conversations.apply_statuses)

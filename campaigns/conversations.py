@@ -10,10 +10,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from campaigns.models import CampaignLeadMessage, ConversationUser, Direction, Message
-from crm import consent, events
+from crm import consent, events, timeline
 from crm.models import Customer
 from providers.twilio import RANK, Malformed, opt_word, parse_inbound, parse_status, read_form
 from providers.twilio.codes import MEANINGS
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from accounts.models import Account
+    from campaigns.models.message import MessageQuerySet
     from dispatch.models import InboxEntry
     from providers.twilio import Inbound
 
@@ -208,3 +210,19 @@ def _obey(account: Account, person: ConversationUser, inbound: Inbound) -> None:
             proof={"message_sid": inbound.message_sid, "body": inbound.body[:200]},
             customer=person.customer,
         )
+
+
+def _sent_to(customer: Customer) -> MessageQuerySet:
+    known = Q(conversation_user__customer=customer)
+    if customer.phone:
+        known |= Q(conversation_user__phone=customer.phone)
+    return CampaignLeadMessage.objects.for_account(customer.account_id).filter(known)
+
+
+def _sent(row: CampaignLeadMessage) -> dict[str, Any]:
+    properties = {"campaign": row.campaign_name, "broadcast_id": row.broadcast_id, "status": row.status}
+    return {"id": str(row.pk), "type": "whatsapp.message", "properties": properties}
+
+
+# What a customer's timeline tells of WhatsApp beside the events.
+TOLD = timeline.Source("message", _sent_to, "created_at", _sent)

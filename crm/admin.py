@@ -104,11 +104,22 @@ class SuppressionAdmin(OperatorAdmin):
 
 @admin.register(Customer)
 class CustomerAdmin(OperatorAdmin):
-    list_display = ("public_id", "first_name", "last_name", "phone", "email", "account", "created_at")
+    list_display = ("public_id", "first_name", "last_name", "phone", "email", "loyalty_tier", "order_count", "spent",
+                    "last_order_at", "account", "created_at")  # fmt: skip
+    list_filter = ("loyalty_tier",)
     list_select_related = ("account",)
     search_fields = ("^public_id", "^phone", "^email", "=external_id")
     fields = ("account", "public_id", "external_id", "first_name", "last_name", "phone", "email", "country", "language",
-              "time_zone", "known", "created_at", "updated_at")  # fmt: skip
+              "time_zone", "loyalty_tier", "labels", "known", "spent", "order_count", "last_order_at", "erased_at",
+              "created_at", "updated_at")  # fmt: skip
+
+    @admin.display(description="tags")
+    def labels(self, customer: Customer) -> str:
+        return ", ".join(customer.tags)
+
+    @admin.display(description="spent", ordering="total_spent_minor")
+    def spent(self, customer: Customer) -> str:
+        return f"{customer.total_spent_minor / 100:,.2f} {customer.account.currency}"
 
     @admin.display(description="attributes")
     def known(self, customer: Customer) -> SafeString:

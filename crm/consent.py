@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from accounts.secrets import keyed_hash
+from campaigns_project.refusals import Forbidden, Invalid
 from crm.models import Channel, ConsentEntry, Suppression
 
 if TYPE_CHECKING:
@@ -76,14 +77,22 @@ def withdraw(
     source: str,
     proof: dict[str, Any] | None = None,
     customer: Customer | None = None,
+    purpose: str = MARKETING,
 ) -> None:
-    """Nothing is sent to this address on this channel any more, from the commit on."""
+    """Nothing is sent to this address on this channel any more, from the commit on.
+
+    Another purpose than marketing is written down only.
+    """
     hashed = address_hash(account.pk, channel, address)
     with transaction.atomic():
-        _enter(account, ConsentEntry.Act.WITHDRAWN, channel, hashed, source, proof, customer)
-        Suppression.objects.get_or_create(
-            account=account, channel=channel, address_hash=hashed, defaults={"reason": "opted_out", "source": source}
-        )
+        _enter(account, ConsentEntry.Act.WITHDRAWN, channel, hashed, source, proof, customer, purpose)
+        if purpose == MARKETING:
+            Suppression.objects.get_or_create(
+                account=account,
+                channel=channel,
+                address_hash=hashed,
+                defaults={"reason": "opted_out", "source": source},
+            )
 
 
 def grant(
@@ -94,12 +103,37 @@ def grant(
     source: str,
     proof: dict[str, Any] | None = None,
     customer: Customer | None = None,
+    purpose: str = MARKETING,
 ) -> None:
     """The person allows messages on this channel (again)."""
     hashed = address_hash(account.pk, channel, address)
     with transaction.atomic():
-        _enter(account, ConsentEntry.Act.GRANTED, channel, hashed, source, proof, customer)
-        Suppression.objects.for_account(account).filter(channel=channel, address_hash=hashed).delete()
+        _enter(account, ConsentEntry.Act.GRANTED, channel, hashed, source, proof, customer, purpose)
+        if purpose == MARKETING:
+            Suppression.objects.for_account(account).filter(channel=channel, address_hash=hashed).delete()
+
+
+def settle(customer: Customer, *, granted: bool, may_lift: bool, **said: Any) -> None:
+    """Write down what a customer says of a channel (`channel, purpose, source, proof`); what stands already is not
+    written again. Call it under the row's lock.
+
+    Raises Invalid where they have no address, Forbidden when a suppression would be lifted and `may_lift` is false.
+    """
+    channel, purpose = said["channel"], said["purpose"]
+    address = address_of(customer, channel)
+    if not address:
+        raise Invalid(details={"channel": ["This customer has no address on this channel."]})
+    hashed = address_hash(customer.account_id, channel, address)
+    rows = ConsentEntry.objects.for_account(customer.account_id).filter(address_hash=hashed, channel=channel)
+    last = rows.filter(purpose=purpose).order_by("-id").values_list("act", flat=True).first()
+    act = ConsentEntry.Act.GRANTED if granted else ConsentEntry.Act.WITHDRAWN
+    silent = is_suppressed(customer.account, channel=channel, address=address)
+    gated = purpose == MARKETING
+    if last == act and not (gated and silent == granted):
+        return
+    if gated and granted and silent and not may_lift:
+        raise Forbidden("Your role may not take somebody off the list of those who opted out.")
+    (grant if granted else withdraw)(customer.account, address=address, customer=customer, **said)
 
 
 def lift(suppression: Suppression, *, source: str, proof: dict[str, Any]) -> None:
@@ -131,11 +165,13 @@ def _enter(
     source: str,
     proof: dict[str, Any] | None,
     customer: Customer | None,
+    purpose: str = MARKETING,
 ) -> None:
     ConsentEntry.objects.create(
         account=account,
         customer=customer,
         channel=channel,
+        purpose=purpose,
         act=act,
         address_hash=hashed,
         source=source,

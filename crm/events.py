@@ -1,39 +1,140 @@
-"""The one stream of what happened: timelines, funnels and attribution read it, and every domain writes to it."""
+"""The one stream of what happened: timelines, funnels and attribution read it, and every domain writes to it.
+
+An event is kept once for its `event_id`. What a customer spent moves with the event that says so, in its transaction:
+only a row that was really written counts, however often and by however many callers it is told.
+"""
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from django.db import connection, transaction
 from django.utils import timezone
 
-from crm.models import Event
+from crm.models import Customer, new_event_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from accounts.models import Account
 
+ORDER, REFUND = "order.completed", "order.refunded"
 
-def record(
-    account: Account,
-    *,
-    type: str,  # noqa: A002 (the event's own word on the wire)
-    event_id: str,
-    customer_id: int | None = None,
-    email: str = "",
-    phone: str = "",
-    occurred_at: datetime | None = None,
-    properties: dict[str, Any] | None = None,
-) -> None:
-    """Write one event down, once: a second one with the same `event_id` changes nothing."""
-    event = Event(
-        account=account,
-        type=type,
-        event_id=event_id,
-        customer_id=customer_id,
-        email=email,
-        phone=phone,
-        occurred_at=occurred_at or timezone.now(),
-        properties=properties or {},
-    )
-    Event.objects.bulk_create([event], ignore_conflicts=True)
+# Sorted, so that two callers with the same events wait for each other instead of locking each other out. The conditions
+# on '' are those of the unique indexes.
+STORE = """
+WITH given AS (
+    SELECT * FROM unnest(%(event_id)s::text[], %(public_id)s::text[], %(type)s::text[], %(customer_id)s::bigint[],
+        %(email)s::text[], %(phone)s::text[], %(occurred_at)s::timestamptz[], %(value_minor)s::bigint[],
+        %(currency)s::text[], %(properties)s::jsonb[])
+    AS g(event_id, public_id, type, customer_id, email, phone, occurred_at, value_minor, currency, properties)
+)
+INSERT INTO crm_event (account_id, public_id, event_id, type, customer_id, email, phone, occurred_at, value_minor,
+    currency, properties)
+SELECT %(account)s, g.public_id, g.event_id, g.type, coalesce(g.customer_id, by_phone.id, by_email.id), g.email,
+    g.phone, g.occurred_at, g.value_minor, g.currency, g.properties
+FROM given g
+LEFT JOIN crm_customer by_phone ON by_phone.account_id = %(account)s AND by_phone.phone = g.phone
+    AND NOT (by_phone.phone = '')
+LEFT JOIN crm_customer by_email ON by_email.account_id = %(account)s AND lower(by_email.email) = lower(g.email)
+    AND NOT (by_email.email = '')
+ORDER BY g.event_id
+ON CONFLICT (account_id, event_id) DO NOTHING
+RETURNING customer_id, type, occurred_at, value_minor, currency
+"""
+
+CLAIM = """
+UPDATE crm_event SET customer_id = %(customer)s
+WHERE account_id = %(account)s AND customer_id IS NULL
+    AND ((phone = %(phone)s AND phone <> '') OR (lower(email) = lower(%(email)s) AND NOT (email = '')))
+RETURNING customer_id, type, occurred_at, value_minor, currency
+"""
+
+COUNT = """
+UPDATE crm_customer customer SET total_spent_minor = total_spent_minor + spent, order_count = order_count + orders,
+    last_order_at = greatest(last_order_at, latest), updated_at = now()
+FROM unnest(%(ids)s::bigint[], %(spent)s::bigint[], %(orders)s::int[], %(latest)s::timestamptz[])
+    AS moved(id, spent, orders, latest)
+WHERE customer.id = moved.id
+"""
+
+
+@dataclass(frozen=True)
+class Happened:
+    """One thing that happened; without a `customer_id` its person is found by phone, then by e-mail address."""
+
+    event_id: str
+    type: str
+    customer_id: int | None = None
+    email: str = ""
+    phone: str = ""
+    occurred_at: datetime = field(default_factory=timezone.now)
+    value_minor: int | None = None
+    currency: str = ""
+    properties: dict[str, Any] = field(default_factory=dict)
+
+
+def store(account: Account, events: Sequence[Happened]) -> int:
+    """Write events down, each once: a second one with the same `event_id` changes nothing. Returns how many are new.
+
+    Orders in the account's currency move what their customer spent; in another one they only count as orders.
+    """
+    columns: dict[str, Any] = {
+        name: [getattr(event, name) for event in events]
+        for name in ("event_id", "type", "customer_id", "email", "phone", "occurred_at", "value_minor", "currency")
+    }
+    columns["account"] = account.pk
+    columns["properties"] = [json.dumps(event.properties) for event in events]
+    columns["public_id"] = [new_event_id() for _ in events]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(STORE, columns)
+        written = cursor.fetchall()
+        _count(account, written)
+    return len(written)
+
+
+def record(account: Account, **said: Any) -> None:
+    """Write one event down, once (`Happened` names the fields)."""
+    occurred_at = said.pop("occurred_at", None) or timezone.now()
+    store(account, [Happened(**said, occurred_at=occurred_at)])
+
+
+def claim(customer: Customer) -> None:
+    """Make the customer's what happened to their phone or e-mail address before they were known."""
+    names: dict[str, Any] = {
+        "account": customer.account_id,
+        "customer": customer.pk,
+        "phone": customer.phone,
+        "email": customer.email,
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(CLAIM, names)
+        _count(customer.account, cursor.fetchall())
+
+
+def _count(account: Account, written: Iterable[tuple[Any, ...]]) -> None:
+    """Move what customers spent by the events that were just written."""
+    spent: dict[int, int] = {}
+    latest: dict[int, list[datetime]] = {}
+    for customer, kind, occurred_at, value, currency in written:
+        if customer is None or kind not in (ORDER, REFUND):
+            continue
+        ours = currency in ("", account.currency)
+        amount = (value or 0) * ours * (1 if kind == ORDER else -1)
+        spent[customer] = spent.get(customer, 0) + amount
+        latest.setdefault(customer, []).extend([occurred_at] * (kind == ORDER))
+    if not spent:
+        return
+    # All locks in one order, before the first row is written.
+    list(Customer.objects.filter(pk__in=spent).select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    names: dict[str, Any] = {
+        "ids": list(spent),
+        "spent": list(spent.values()),
+        "orders": [len(latest[each]) for each in spent],
+        "latest": [max(latest[each], default=None) for each in spent],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT, names)

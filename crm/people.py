@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from campaigns_project.refusals import Conflict, Invalid
+from crm import events
 from crm.models import Customer
 
 if TYPE_CHECKING:
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from accounts.models import Account
 
 _ONCE = {"customer_email_once": "email", "customer_phone_once": "phone", "customer_external_id_once": "external_id"}
+
+
+SEARCHED = ("first_name", "last_name", "email", "phone", "external_id", "public_id")
 
 
 class CustomerExists(Conflict):
@@ -26,12 +31,22 @@ def create(account: Account, fields: Mapping[str, Any]) -> Customer:
     """A new customer. Raises Invalid for one nobody could find again, CustomerExists naming the field that is taken."""
     customer = Customer(account=account)
     _write(customer, fields)
+    customer.refresh_from_db()
     return customer
 
 
 def change(customer: Customer, fields: Mapping[str, Any]) -> None:
     """Set `fields`; the others stay. Call it under the row's lock. Raises as `create` does."""
     _write(customer, fields, update_fields=[*fields, "updated_at"])
+    customer.refresh_from_db()
+
+
+def beginning(words: str) -> Q:
+    """The condition that a name, an address, a number or an id begins with `words`, in any case."""
+    found = Q()
+    for name in SEARCHED:
+        found |= Q(**{f"{name}__istartswith": words})
+    return found
 
 
 def _write(customer: Customer, fields: Mapping[str, Any], **how: Any) -> None:
@@ -42,6 +57,7 @@ def _write(customer: Customer, fields: Mapping[str, Any], **how: Any) -> None:
     try:
         with transaction.atomic():
             customer.save(**how)
+            events.claim(customer)
     except IntegrityError as error:
         field = _ONCE.get(getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or "")
         if field is None:

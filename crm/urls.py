@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from campaigns_project.api import route, routes
-from crm.api import people, promo_uses, promos
+from crm.api import events, people, promo_uses, promos
 
 # The same routes under our path and under the gateway's.
 MARKETING = ("api/v1/marketing", "v1/commerce/marketing")
@@ -30,5 +30,8 @@ urlpatterns = [
         "api/v1/customers",
         route("", people.Customers, name="customers"),
         route("<str:customer_id>", people.OneCustomer, name="customer"),
+        route("<str:customer_id>/consent", people.Consent, name="customer-consent"),
+        route("<str:customer_id>/timeline", people.Timeline, name="customer-timeline"),
     ),
+    *routes("api/v1/events", route("", events.Events, name="events")),
 ]

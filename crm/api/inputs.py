@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import zoneinfo
 from typing import Any
 
 from django.core.validators import EmailValidator, RegexValidator
 from rest_framework import serializers
 
-from campaigns_project.api import ChoiceField, ListQuery, NameField, ObjectField, StrictSerializer, TextField
+from campaigns_project.api import (
+    BooleanField,
+    ChoiceField,
+    IntegerField,
+    ListQuery,
+    MomentField,
+    NameField,
+    ObjectField,
+    Query,
+    RowsField,
+    StrictSerializer,
+    TextField,
+)
 from campaigns_project.api.fields import BIGGEST
+from campaigns_project.api.lists import DEFAULT_LIMIT, MAX_LIMIT
 from campaigns_project.refusals import Invalid
-from crm.models import LoyaltyTier
+from crm.models import Channel, LoyaltyTier
 from crm.phones import normalise
 
 MOST_TAGS = 50
 MOST_ATTRIBUTES = 100
 LONGEST_VALUE = 500
+LONGEST_OBJECT = 10_000
+MOST_EVENTS = 1_000
+WHO = ("customer_id", "external_id", "email", "phone")
+# Of our own events, such as `whatsapp:12:delivered`.
+OURS = "whatsapp:"
 _ATTRIBUTE = r"[A-Za-z0-9_][A-Za-z0-9_ .-]{0,59}"
 
 
@@ -109,3 +128,96 @@ class CustomersQuery(ListQuery):
     phone = PhoneText(required=False)
     external_id = TextField(max_length=120, required=False)
     tag = TextField(max_length=50, required=False)
+
+
+class SmallObject(ObjectField):
+    """An object of up to 10,000 characters of JSON."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        found = super().to_internal_value(data)
+        if len(json.dumps(found)) > LONGEST_OBJECT:
+            raise serializers.ValidationError([f"At most {LONGEST_OBJECT:,} characters of JSON."])
+        return found
+
+
+class TimelineQuery(Query):
+    limit = IntegerField(min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT)
+    cursor = TextField(max_length=1000, required=False, help_text="`next_cursor` of the page before.")
+
+
+class ConsentInput(StrictSerializer):
+    channel = ChoiceField(choices=Channel.choices)
+    purpose = TextField(
+        max_length=30,
+        default="marketing",
+        validators=[RegexValidator(r"\A[a-z][a-z0-9_]*\Z", "Small letters, digits and _.")],
+        help_text="Only `marketing` decides whether something is sent; others are written down.",
+    )
+    granted = BooleanField()
+    source = NameField(max_length=60, help_text="Where they said so, such as `checkout`.")  # type: ignore[assignment]  # its own name on the wire
+    proof = SmallObject(required=False, help_text="What shows it, such as the words they ticked.")
+
+    example: dict[str, Any] = {
+        "channel": "email",
+        "purpose": "marketing",
+        "granted": True,
+        "source": "checkout",
+        "proof": {"form": "newsletter", "ip": "192.0.2.7"},
+    }
+
+
+class ValueInput(StrictSerializer):
+    amount = IntegerField(min_value=0, max_value=10**12, help_text="Minor units.")
+    currency = TextField(max_length=3, validators=[RegexValidator(r"\A[A-Z]{3}\Z", "Three capital letters.")])
+
+
+class EventInput(StrictSerializer):
+    """One thing that happened to a person, who is named in at least one way."""
+
+    event_id = NameField(max_length=120, help_text="Yours: the same one again changes nothing.")
+    type = TextField(
+        max_length=60,
+        validators=[RegexValidator(r"\A[a-z0-9_]+([.:-][a-z0-9_]+)*\Z", "Such as order.completed.")],
+        help_text="`order.completed` and `order.refunded` move what the customer spent.",
+    )
+    customer_id = TextField(max_length=40, required=False, allow_null=True)
+    external_id = TextField(max_length=120, required=False, allow_null=True)
+    email = EmailText(required=False, allow_null=True)
+    phone = PhoneText(required=False, allow_null=True)
+    occurred_at = MomentField(required=False, help_text="Now, when it is left out.")
+    value = ValueInput(required=False, allow_null=True)
+    properties = SmallObject(required=False)
+
+    example: dict[str, Any] = {
+        "event_id": "e-1",
+        "type": "order.completed",
+        "email": "anna@example.test",
+        "occurred_at": "2026-01-24T18:30:00Z",
+        "value": {"amount": 4680, "currency": "USD"},
+        "properties": {"order_id": "o1", "code": "FLASH25"},
+    }
+
+    def validate_event_id(self, event_id: str) -> str:
+        if event_id.startswith(OURS):
+            raise serializers.ValidationError(f"Ids that begin with {OURS} are ours.")
+        return event_id
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not any(attrs.get(name) for name in WHO):
+            raise serializers.ValidationError({"customer_id": [f"Say who it happened to: {', '.join(WHO)}."]})
+        return attrs
+
+
+class EventsInput(EventInput):
+    """One event, or up to 1,000 as `events`; those are checked one by one, so that one does not refuse the rest."""
+
+    event_id = NameField(max_length=120, required=False)
+    type = TextField(max_length=60, required=False)
+    events = RowsField(at_most=MOST_EVENTS, child=EventInput(), required=False)
+
+    example: dict[str, Any] = {"events": [EventInput.example]}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "events" in attrs and len(attrs) > 1:
+            raise serializers.ValidationError({"events": ["Give one event or `events`, not both."]})
+        return attrs

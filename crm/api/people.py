@@ -12,9 +12,9 @@ from rest_framework.response import Response
 
 from accounts.roles import Permission
 from campaigns_project.api import Door, listed, page_of
-from crm import consent, erasing, people
+from crm import consent, erasing, people, timeline
 from crm.api import inputs
-from crm.api.shapes import CustomerShape
+from crm.api.shapes import CustomerShape, TimelineShape
 from crm.models import Customer
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
     from rest_framework.request import Request
-
-SEARCHED = ("first_name", "last_name", "email", "phone", "external_id", "public_id")
 
 
 class CustomerDoor(Door):
@@ -71,7 +69,6 @@ class Customers(CustomerDoor):
         `customer_exists`, with the field in `details`.
         """
         customer = people.create(self.account, self.data)
-        customer.refresh_from_db()
         return self.shown(customer, status=201, headers={"Location": f"/api/v1/customers/{customer.public_id}"})
 
 
@@ -106,6 +103,32 @@ class OneCustomer(CustomerDoor):
         return Response(status=204)
 
 
+class Consent(CustomerDoor):
+    needs: ClassVar = {"PUT": Permission.AUTHOR}
+    bodies: ClassVar = {"PUT": inputs.ConsentInput}
+    answers: ClassVar = {"PUT": CustomerShape}
+
+    def put(self, request: Request, customer_id: str) -> Response:  # noqa: ARG002 (DRF's signature)
+        """Write down what a customer allows or withdraws on a channel.
+
+        It takes effect at once, for every call that has not started. The same state again changes nothing. Somebody who
+        opted out is taken off that list only by a role that may change the blocklist: else 403.
+        """
+        with transaction.atomic():
+            customer = self.customer(customer_id, locked=True)
+            consent.settle(customer, may_lift=self.may(Permission.BLOCKLIST), **self.data)
+        return self.shown(customer)
+
+
+class Timeline(CustomerDoor):
+    queries: ClassVar = {"GET": inputs.TimelineQuery}
+    answers: ClassVar = {"GET": TimelineShape}
+
+    def get(self, request: Request, customer_id: str) -> Response:  # noqa: ARG002 (DRF's signature)
+        """Show what happened to a customer, newest first: events, consent, and what was sent."""
+        return Response(timeline.entries(self.customer(customer_id), **self.params))
+
+
 def wanted(params: Mapping[str, Any]) -> Q:
     """The condition that a list's filters make."""
     exact = {
@@ -118,8 +141,5 @@ def wanted(params: Mapping[str, Any]) -> Q:
         # As the index has it.
         found &= Q(Exact(Lower("email"), email.lower()))
     if begins := params.get("search"):
-        parts = Q()
-        for name in SEARCHED:
-            parts |= Q(**{f"{name}__istartswith": begins})
-        found &= parts
+        found &= people.beginning(begins)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
@@ -83,4 +83,53 @@ class CustomerShape(serializers.ModelSerializer[Customer]):
         | {"email": {"marketing": "granted", "suppressed": False}},
         "created_at": WRITTEN_AT,
         "updated_at": WRITTEN_AT,
+    }
+
+
+class EntryShape(serializers.Serializer[Any]):
+    kind = serializers.CharField(help_text="`event`, `consent`, or `message` for what was sent to them.")
+    id = serializers.CharField()
+    type = serializers.CharField()
+    at = serializers.DateTimeField()
+    properties = serializers.DictField()
+
+
+class OnwardShape(serializers.Serializer[Any]):
+    limit = serializers.IntegerField()
+    next_cursor = serializers.CharField(allow_null=True)
+
+
+class TimelineShape(serializers.Serializer[Any]):
+    data = EntryShape(many=True)  # type: ignore[assignment]  # the field of that name, as DRF allows it
+    pagination = OnwardShape()
+
+    example: ClassVar[dict[str, Any]] = {
+        "data": [
+            {
+                "kind": "event",
+                "id": "evt_7k2m0000000000ab",
+                "type": "order.completed",
+                "at": WRITTEN_AT,
+                "properties": {"order_id": "o1", "value": {"amount": 4680, "currency": "USD"}},
+            }
+        ],
+        "pagination": {"limit": 20, "next_cursor": None},
+    }
+
+
+class InvalidEventShape(serializers.Serializer[Any]):
+    index = serializers.IntegerField()
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class EventsShape(serializers.Serializer[Any]):
+    accepted = serializers.IntegerField()
+    duplicates = serializers.IntegerField(help_text="Known by their `event_id`; nothing changed.")
+    invalid = InvalidEventShape(many=True)
+
+    example: ClassVar[dict[str, Any]] = {
+        "accepted": 1,
+        "duplicates": 0,
+        "invalid": [{"index": 1, "code": "invalid", "message": "customer_id: There is no such customer."}],
     }
