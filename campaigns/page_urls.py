@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from campaigns.pages import actions, broadcast, people, review, starting, template_actions, templates, wizard
+from campaigns.pages import actions, broadcast, customers, people, review, starting, template_actions, templates, wizard
 
 ONE = "campaigns/wa_<row:pk>"
 TEMPLATE = "templates/<row:pk>"
@@ -26,6 +26,8 @@ urlpatterns = [
     path(f"{ONE}/edit/decide", review.Decide.as_view(), name="page-decide"),
     path("people", people.People.as_view(), name="page-people"),
     path("people/<row:pk>", people.Person.as_view(), name="page-person"),
+    path("people/customers", customers.Customers.as_view(), name="page-customers"),
+    path("people/<slug:customer_id>", customers.OneCustomer.as_view(), name="page-customer"),
     path("templates", templates.Library.as_view(), name="page-templates"),
     path("templates/new", templates.NewTemplate.as_view(), name="page-new-template"),
     path("templates/preview", templates.TemplatePreview.as_view(), name="page-template-preview"),

@@ -104,6 +104,7 @@ PAGES = {
     *(f"{BROADCAST}/edit/{piece}" for piece in ("preview", "test", "decide")),
     *("templates", "templates/new", "templates/preview", "templates/defaults"),
     *(TEMPLATE, f"{TEMPLATE}/confirm/<slug:action>", f"{TEMPLATE}/people", f"{TEMPLATE}/people/<row:lead>/remove"),
+    *("people/customers", "people/<slug:customer_id>"),
     *("jobs/<slug:public_id>", "jobs/<slug:public_id>/live", "jobs/<slug:public_id>/errors"),
 }
 

@@ -6,10 +6,11 @@ from playwright.sync_api import expect
 from campaigns import broadcasting, drafting, leads
 from campaigns.models import Broadcast, CampaignLeadMessage, Message
 from campaigns_project.models import Job
+from crm import consent, events
 from tests.browser.checks import assert_well_made
 from tests.browser.conftest import LOOKS
 from tests.campaigns.pages_world import draft, ready_template, running
-from tests.factories import BroadcastFactory, CampaignFactory, MembershipFactory, in_state
+from tests.factories import BroadcastFactory, CampaignFactory, CustomerFactory, MembershipFactory, in_state
 
 pytestmark = pytest.mark.browser
 every_look = pytest.mark.parametrize("look", LOOKS, indirect=True)
@@ -40,6 +41,8 @@ PAGES = {
     "/templates/{template}/confirm/archive": "Archive?",
     "/people": "People",
     "/people/{person}": "Lead",
+    "/people/customers": "Customers",
+    "/people/{customer}": "Anna",
     "/jobs/{job}": "Reading your file",
 }
 
@@ -61,8 +64,22 @@ def world(api):
     return {
         "draft": being_written.pk, "moving": moving.pk, "paused": paused.pk, "scheduled": scheduled.pk,
         "message": moving.rows[0].pk, "template": being_written.campaign_id, "rejected": rejected.pk,
-        "person": person.pk, "job": job.public_id,
+        "person": person.pk, "customer": known(api.account).public_id, "job": job.public_id,
     }  # fmt: skip
+
+
+def known(account):
+    """A customer of whom everything is known."""
+    anna = CustomerFactory(
+        account=account, first_name="Anna", email="anna@example.test", loyalty_tier="gold", tags=["regular"],
+        attributes={"table": 7},
+    )  # fmt: skip
+    consent.grant(account, channel="email", address=anna.email, source="form")
+    consent.withdraw(account, channel="sms", address=anna.phone, source="form")
+    events.record(
+        account, type="order.completed", event_id="o-1", customer_id=anna.pk, value_minor=4680, currency="USD"
+    )
+    return anna
 
 
 @every_look
