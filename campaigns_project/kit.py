@@ -27,6 +27,8 @@ MACHINES = {
     "inbox": "Provider events",
     "connection": "Connections",
     "consent": "Consent",
+    "promo": "Promo codes",
+    "promo_use": "Uses of promo codes",
 }
 MESSAGES = {
     "read": 3912,

@@ -55,6 +55,7 @@ NAVIGATION = (
             ("Campaigns", "/campaigns", "megaphone"),
             ("Templates", "/templates", "chat"),
             ("People", "/people", "people"),
+            ("Promos", "/promos", "tag"),
         ),
     ),
     ("Settings", (("WhatsApp", "/settings/whatsapp", "phone"),)),

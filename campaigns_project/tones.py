@@ -62,6 +62,9 @@ job          queued blue ring Waiting | running indigo half Running | done green
 attempt      calling indigo half Calling | accepted green dot Accepted | rejected red x Refused
              | unknown orange ring Not known yet | released grey dash Released
 inbox        waiting blue ring Waiting | applied green dot Applied | no_effect grey dash No effect | failed red x Failed
+promo        active green dot Active | scheduled blue ring Scheduled | expired grey dash Expired
+             | exhausted amber bars Used up | disabled red x Disabled
+promo_use    reserved indigo half Held | redeemed green dot Redeemed | given_back grey dash Given back
 consent      granted green dot Agreed | withdrawn grey x Opted out
 """
 

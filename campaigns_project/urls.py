@@ -10,6 +10,7 @@ from campaigns import page_urls as campaigns_pages
 from campaigns import urls as campaigns_urls
 from campaigns_project import home, kit, pages, service
 from campaigns_project.api import documents, jobs
+from crm import page_urls as crm_pages
 from crm import urls as crm_urls
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -23,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *settings_pages.urlpatterns,
     *home.urlpatterns,
     *campaigns_pages.urlpatterns,
+    *crm_pages.urlpatterns,
     path("admin/", admin.site.urls),
     path("kit", kit.Kit.as_view(), name="kit"),
     path("kit/confirm", kit.KitConfirm.as_view(), name="kit-confirm"),

@@ -13,7 +13,7 @@ from campaigns_project.admin.acts import Act, Said, act, leave_trace
 from campaigns_project.admin.reasons import ReasonForm, printable
 from campaigns_project.admin.rows import OperatorAdmin
 from campaigns_project.admin.shown import chip_of, readable
-from crm import consent
+from crm import consent, promo_admin  # noqa: F401 (registers promos)
 from crm.models import Channel, ConsentEntry, Customer, Event, Suppression
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from campaigns.models import (
     SubmissionAttempt,
 )
 from campaigns_project.models import AuditEntry, Job
-from crm.models import ConsentEntry, Customer, Event, Suppression
+from crm.models import ConsentEntry, Customer, Event, Promo, PromoUse, Suppression
 from dispatch.models import InboxEntry, Owner, Pace
 from lifecycle.models import Lease
 from tests import factories as made
@@ -65,6 +65,8 @@ MAKE = {
     Suppression: lambda account, n: Suppression.objects.create(
         account=account, channel="whatsapp", address_hash=f"{n:064d}", reason="opted_out"
     ),
+    Promo: lambda account, n: made.PromoFactory(account=account),
+    PromoUse: lambda account, n: made.PromoUseFactory(promo=made.PromoFactory(account=account)),
     Event: lambda account, n: Event.objects.create(
         account=account, type="email.opened", event_id=f"e{n}", occurred_at="2026-11-01T10:00Z"
     ),

@@ -3,8 +3,8 @@
 from django.db import migrations
 
 GROUPS = ("viewer", "support", "campaign ops", "finance", "admin")
-# Whoever moves campaigns may disable a promo.
-ACTING = ("campaign ops", "admin")
+# Whoever moves campaigns may disable a promo and void a use.
+RIGHTS = {"view": GROUPS, "change": ("campaign ops", "admin")}
 
 
 def schedule(apps, schema_editor):
@@ -21,7 +21,8 @@ def permit(apps, schema_editor):
     kinds = apps.get_model("contenttypes", "ContentType").objects
     permissions = apps.get_model("auth", "Permission").objects
     groups = apps.get_model("auth", "Group").objects
-    for verb, model, names in (("view", "promo", GROUPS), ("view", "promouse", GROUPS), ("change", "promo", ACTING)):
+    rights = [(verb, model, names) for verb, names in RIGHTS.items() for model in ("promo", "promouse")]
+    for verb, model, names in rights:
         kind, _ = kinds.get_or_create(app_label="crm", model=model)
         right, _ = permissions.get_or_create(
             content_type=kind, codename=f"{verb}_{model}", defaults={"name": f"Can {verb} {model}"}

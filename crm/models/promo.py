@@ -95,6 +95,16 @@ class Promo(Owned):
         return PromoStatus.ACTIVE if self.enabled else PromoStatus.DISABLED
 
     @property
+    def percent(self) -> str:
+        """`20` or `12.5`, for a percentage."""
+        return f"{self.value / 100:.2f}".rstrip("0").rstrip(".")
+
+    @property
+    def items(self) -> list[str]:
+        """The SKUs it is for; none means everything."""
+        return list(self.applies_to.get("items", ()))
+
+    @property
     def ships_free(self) -> bool:
         return self.type == PromoType.FREE_SHIPPING
 
@@ -183,6 +193,6 @@ class PromoUse(Owned):
 
     @property
     def state(self) -> Status:
-        if self.ended_at is not None:
+        if self.ended_at is not None or self.quantity < 0:
             return self.Status.GIVEN_BACK
         return self.Status.RESERVED if self.redeemed_at is None else self.Status.REDEEMED

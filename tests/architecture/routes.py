@@ -105,6 +105,7 @@ PAGES = {
     *("templates", "templates/new", "templates/preview", "templates/defaults"),
     *(TEMPLATE, f"{TEMPLATE}/confirm/<slug:action>", f"{TEMPLATE}/people", f"{TEMPLATE}/people/<row:lead>/remove"),
     *("people/customers", "people/<slug:customer_id>"),
+    *("promos", "promos/new", "promos/<slug:code>"),
     *("jobs/<slug:public_id>", "jobs/<slug:public_id>/live", "jobs/<slug:public_id>/errors"),
 }
 

@@ -6,11 +6,18 @@ from playwright.sync_api import expect
 from campaigns import broadcasting, drafting, leads
 from campaigns.models import Broadcast, CampaignLeadMessage, Message
 from campaigns_project.models import Job
-from crm import consent, events
+from crm import consent, events, redeeming
 from tests.browser.checks import assert_well_made
 from tests.browser.conftest import LOOKS
 from tests.campaigns.pages_world import draft, ready_template, running
-from tests.factories import BroadcastFactory, CampaignFactory, CustomerFactory, MembershipFactory, in_state
+from tests.factories import (
+    BroadcastFactory,
+    CampaignFactory,
+    CustomerFactory,
+    MembershipFactory,
+    PromoFactory,
+    in_state,
+)
 
 pytestmark = pytest.mark.browser
 every_look = pytest.mark.parametrize("look", LOOKS, indirect=True)
@@ -43,6 +50,9 @@ PAGES = {
     "/people/{person}": "Lead",
     "/people/customers": "Customers",
     "/people/{customer}": "Anna",
+    "/promos": "Promos",
+    "/promos/new": "New promo",
+    "/promos/{promo}": "WELCOME20",
     "/jobs/{job}": "Reading your file",
 }
 
@@ -65,6 +75,7 @@ def world(api):
         "draft": being_written.pk, "moving": moving.pk, "paused": paused.pk, "scheduled": scheduled.pk,
         "message": moving.rows[0].pk, "template": being_written.campaign_id, "rejected": rejected.pk,
         "person": person.pk, "customer": known(api.account).public_id, "job": job.public_id,
+        "promo": used_promo(api.account).code,
     }  # fmt: skip
 
 
@@ -80,6 +91,16 @@ def known(account):
         account, type="order.completed", event_id="o-1", customer_id=anna.pk, value_minor=4680, currency="USD"
     )
     return anna
+
+
+def used_promo(account):
+    """A promo with an order of each kind."""
+    promo = PromoFactory(account=account, code="WELCOME20", value=2000, usage_limit=100, budget=500_00)
+    for order in ("o-1", "o-2"):
+        redeeming.redeem(account, promo.code, redeeming.Basket("anna", 46_80, order))
+    redeeming.reserve(account, promo.code, redeeming.Basket("bert", 20_00, "o-3"), seconds=900)
+    redeeming.rollback(account, promo.uses.get(order_id="o-2").public_id)
+    return promo
 
 
 @every_look

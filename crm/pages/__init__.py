@@ -1,0 +1,1 @@
+"""The merchants' pages of people and promo codes. No rule lives here."""

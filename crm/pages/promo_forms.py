@@ -1,0 +1,84 @@
+"""What the form of a promo takes: amounts with decimals, and times in the account's zone."""
+
+from __future__ import annotations
+
+import zoneinfo
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.utils import timezone
+
+from crm.models import PromoType
+from crm.models.promo import all_items
+
+if TYPE_CHECKING:
+    from accounts.models import Account
+    from campaigns_project.refusals import Refusal
+
+MINOR = 100
+BIGGEST_COUNT = 2**31 - 1
+# The promo's words for the form's fields, where they differ.
+_NAMES = {"applies_to": "items", "applies_to.items": "items"}
+
+
+class AmountField(forms.DecimalField):
+    """Decimal major units, cleaned to minor units; None when it may be left out and is."""
+
+    def __init__(self, **options: Any) -> None:
+        box = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+        super().__init__(min_value=0, max_digits=12, decimal_places=2, required=False, widget=box, **options)
+
+    def clean(self, value: Any) -> Any:
+        amount = super().clean(value)
+        return None if amount is None else int(amount * MINOR)
+
+
+class CountField(forms.IntegerField):
+    def __init__(self, **options: Any) -> None:
+        box = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
+        super().__init__(min_value=1, max_value=BIGGEST_COUNT, required=False, widget=box, **options)
+
+
+def _moment(**options: Any) -> forms.DateTimeField:
+    return forms.DateTimeField(required=False, widget=forms.DateTimeInput(attrs={"type": "datetime-local"}), **options)
+
+
+class PromoForm(forms.Form):
+    """A new promo."""
+
+    code = forms.CharField(max_length=32, help_text="3 to 32 letters, digits, - or _", strip=True)
+    type = forms.ChoiceField(label="It gives", choices=PromoType.choices)
+    value = AmountField(help_text="Percent, or an amount; nothing for free shipping")
+    min_order = AmountField(label="From an order of")
+    max_discount = AmountField(label="At most")
+    usage_limit = CountField(label="Uses in all")
+    per_customer_limit = CountField(label="Uses per customer")
+    budget = AmountField(help_text="What all discounts together may come to")
+    valid_from = _moment(label="From")
+    valid_until = _moment(label="Until")
+    items = forms.CharField(
+        required=False, max_length=20_000, help_text="SKUs, one a line; everything when empty", widget=forms.Textarea
+    )
+
+    def __init__(self, *args: Any, account: Account, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.zone = zoneinfo.ZoneInfo(account.time_zone)
+        self.fields["valid_from"].help_text = f"Now when empty; in your account's time zone, {account.time_zone}"
+        self.fields["items"].widget.attrs["rows"] = 3
+
+    def full_clean(self) -> None:
+        with timezone.override(self.zone):
+            super().full_clean()
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """What was typed, as `promos.create` takes it."""
+        given = dict(self.cleaned_data)
+        items = [line.strip() for line in given.pop("items").splitlines() if line.strip()]
+        terms = {name: value for name, value in given.items() if value is not None}
+        return terms | {"applies_to": {"items": items} if items else all_items()}
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Show a refusal beside the fields it names."""
+        for name, sentences in (refusal.details or {"code": [refusal.message]}).items():
+            self.add_error(_NAMES.get(name, name), sentences)
