@@ -65,6 +65,8 @@ def deaths(worlds):
             if name == "call.answered":
                 # Whose callbacks the web process died of.
                 ends["inbox.stored"] = end_of(world, web)
+            if name == "sweep.before_commit":
+                # Not before: it sweeps as soon as it starts.
                 world.keep_web()
         world.keep("sender", SENDER)
         world.until(lambda: all(send.is_over() for send in sends.values()), what="the end")
