@@ -41,7 +41,8 @@ FROM campaigns_message_attempt a JOIN given g ON a.uuid = g.uuid AND a.account_i
 WHERE a.provider_id IN ('', g.sid) AND a.state <> 'released'
 """
 
-# The row's own lock first, so that the state it came from is the one that is written down.
+# The row's own lock first, so that the state it came from is the one that is written down. An event's id
+# is made of what it is about, shortened by md5: a random one costs more than the row.
 MOVE = """
 WITH given AS (SELECT * FROM unnest(%(rows)s::bigint[], %(sids)s::text[], %(codes)s::text[]) AS g(id, sid, code)),
 present AS (

@@ -11,12 +11,13 @@ from django.db.models import Count, Q
 from django.urls import path
 from django.utils import timezone
 
+from accounts.merchant_page import searched
 from accounts.models import Approval, Connection
 from campaigns import broadcasting
 from campaigns.models import Broadcast, BroadcastStatus, Campaign, CampaignLeadMessage, CampaignStatus
 from campaigns.pages import progress as standing
 from campaigns.pages import words
-from campaigns.pages.door import MerchantPage, address_of, searched
+from campaigns.pages.door import WhatsAppPage, address_of
 from campaigns_project.pages import fragment, paged
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ TABS = {
 _REF = re.compile(r"wa_([1-9][0-9]{0,17})")
 
 
-class Home(MerchantPage):
+class Home(WhatsAppPage):
     """`/`: what needs the merchant, what is running, what comes next."""
 
     def get(self, request: HttpRequest) -> HttpResponse:  # noqa: ARG002 (Django's view signature)
@@ -54,7 +55,7 @@ class Home(MerchantPage):
         )
 
 
-class HomeLive(MerchantPage):
+class HomeLive(WhatsAppPage):
     """The running broadcasts of home, polled."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
@@ -155,7 +156,7 @@ def _numbers(account: Account) -> dict[str, Any]:
     }
 
 
-class CampaignList(MerchantPage):
+class CampaignList(WhatsAppPage):
     """`/campaigns`: everything that is sent, in one list."""
 
     def get(self, request: HttpRequest) -> HttpResponse:

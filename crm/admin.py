@@ -13,6 +13,7 @@ from campaigns_project.admin.acts import Act, Said, act, leave_trace
 from campaigns_project.admin.reasons import ReasonForm, printable
 from campaigns_project.admin.rows import OperatorAdmin
 from campaigns_project.admin.shown import chip_of, readable
+from campaigns_project.templatetags.look import money
 from crm import consent, promo_admin  # noqa: F401 (registers promos)
 from crm.models import Channel, ConsentEntry, Customer, Event, Suppression
 
@@ -119,7 +120,7 @@ class CustomerAdmin(OperatorAdmin):
 
     @admin.display(description="spent", ordering="total_spent_minor")
     def spent(self, customer: Customer) -> str:
-        return f"{customer.total_spent_minor / 100:,.2f} {customer.account.currency}"
+        return money(customer.total_spent_minor, customer.account.currency)
 
     @admin.display(description="attributes")
     def known(self, customer: Customer) -> SafeString:

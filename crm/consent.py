@@ -43,15 +43,19 @@ def address_of(customer: Customer, channel: str) -> str:
     return customer.phone if channel in (Channel.SMS, Channel.WHATSAPP) else customer.public_id
 
 
-def standing(account_id: int, customers: Iterable[Customer]) -> dict[int, dict[str, dict[str, Any]]]:
-    """By customer and channel: `{"marketing": "granted" | "withdrawn" | "none", "suppressed": bool}`; two queries."""
-    hashed = {
-        (customer.pk, channel): address_hash(account_id, channel, address)
-        for customer in customers
+def hashes_of(customer: Customer) -> dict[str, str]:
+    """By channel, how the ledger knows the customer's address; only where they have one."""
+    return {
+        channel: address_hash(customer.account_id, channel, address)
         for channel in Channel.values
         if (address := address_of(customer, channel))
     }
-    where = {"account": account_id, "address_hash__in": set(hashed.values())}
+
+
+def standing(account_id: int, customers: Iterable[Customer]) -> dict[int, dict[str, dict[str, Any]]]:
+    """By customer and channel: `{"marketing": "granted" | "withdrawn" | "none", "suppressed": bool}`; two queries."""
+    hashed = {customer.pk: hashes_of(customer) for customer in customers}
+    where = {"account": account_id, "address_hash__in": {each for those in hashed.values() for each in those.values()}}
     entries = ConsentEntry.objects.filter(**where, purpose=MARKETING).order_by("channel", "address_hash", "-id")
     said = {
         (channel, address): act
@@ -61,9 +65,9 @@ def standing(account_id: int, customers: Iterable[Customer]) -> dict[int, dict[s
     }
     silent = set(Suppression.objects.filter(**where).values_list("channel", "address_hash"))
     found: dict[int, dict[str, dict[str, Any]]] = {}
-    for customer in customers:
-        keys = {channel: (channel, hashed.get((customer.pk, channel), "")) for channel in Channel.values}
-        found[customer.pk] = {
+    for pk, hashes in hashed.items():
+        keys = {channel: (channel, hashes.get(channel, "")) for channel in Channel.values}
+        found[pk] = {
             channel: {"marketing": said.get(key, "none"), "suppressed": key in silent} for channel, key in keys.items()
         }
     return found

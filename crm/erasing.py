@@ -14,7 +14,7 @@ from django.db.models.functions import Lower, Now
 
 from campaigns_project.models import AuditEntry
 from crm import consent
-from crm.models import Channel, ConsentEntry, Customer, Event
+from crm.models import ConsentEntry, Customer, Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,10 +59,7 @@ def _blank_stream(customer: Customer) -> None:
         theirs |= Q(phone=customer.phone)
     if customer.email:
         theirs |= Q(customer=None, low=customer.email.lower()) & ~Q(email="")
-    addresses = {
-        consent.address_hash(customer.account_id, each, consent.address_of(customer, each)) for each in Channel
-    }
-    proofs |= Q(address_hash__in=addresses)
+    proofs |= Q(address_hash__in=consent.hashes_of(customer).values())
     events = Event.objects.for_account(customer.account_id).alias(low=Lower("email")).filter(theirs)
     events.update(email="", phone="", properties={})
     ConsentEntry.objects.for_account(customer.account_id).filter(proofs).update(proof={})

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from accounts.models import Account
 
 _ONCE = {"customer_email_once": "email", "customer_phone_once": "phone", "customer_external_id_once": "external_id"}
-
-
 SEARCHED = ("first_name", "last_name", "email", "phone", "external_id", "public_id")
 
 

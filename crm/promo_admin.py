@@ -10,7 +10,7 @@ from accounts.roles import Permission
 from campaigns_project.admin.acts import Act, Said, act
 from campaigns_project.admin.rows import OperatorAdmin
 from campaigns_project.admin.shown import chip_of, readable
-from crm import redeeming
+from crm import promos, redeeming
 from crm.models import Promo, PromoUse
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class PromoAdmin(OperatorAdmin):
     @act("Disable", "Nobody gets a discount by it any more; what was redeemed stays.", asks=Permission.MONEY,
          fits=lambda promo: promo.enabled)  # fmt: skip
     def disable(self, promo: Promo, said: Said) -> None:  # noqa: ARG002 (the trace keeps who and why)
-        Promo.objects.filter(pk=promo.pk).update(enabled=False)
+        promos.change(promo, enabled=False)
 
     acts: ClassVar[list[Act]] = [disable]
 

@@ -16,7 +16,7 @@ from django.db.models import Q
 
 from campaigns_project.refusals import Invalid
 from crm import consent
-from crm.models import Channel, ConsentEntry, Customer, Event
+from crm.models import ConsentEntry, Customer, Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,12 +97,8 @@ def _event(event: Event) -> dict[str, Any]:
 
 
 def _consents(customer: Customer) -> QuerySet[ConsentEntry]:
-    hashed = {
-        consent.address_hash(customer.account_id, channel, address)
-        for channel in Channel.values
-        if (address := consent.address_of(customer, channel))
-    }
-    return ConsentEntry.objects.for_account(customer.account_id).filter(address_hash__in=hashed)
+    hashes = consent.hashes_of(customer).values()
+    return ConsentEntry.objects.for_account(customer.account_id).filter(address_hash__in=hashes)
 
 
 def _consent(entry: ConsentEntry) -> dict[str, Any]:

@@ -18,6 +18,8 @@ class Scope:
     sender_rate: float | None = None
     scope_rate: float | None = None
     sender: str = ""
+    # Its rates have no slot for it before (monotonic seconds).
+    again_at: float = 0.0
     ids: deque[tuple[int, int]] = field(default_factory=deque)  # (row id, lease id)
 
 

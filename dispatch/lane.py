@@ -7,7 +7,7 @@ of users.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -106,7 +106,6 @@ class Lane:
     close: Callable[[], Awaitable[None]] | None = None
     # Called as soon as the call is opened, before its slot has come: what `call` would have to wait for.
     prepare: Callable[[Call], Awaitable[None]] | None = None
-    notes: dict[str, str] = field(default_factory=dict)
 
     @property
     def queue(self) -> str:

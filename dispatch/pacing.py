@@ -51,7 +51,7 @@ WHERE provider = %(provider)s AND sender = %(key)s
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """`n` slots, the first at `first` (local monotonic seconds), `step` seconds apart."""
+    """`n` slots, the first at `first` (local monotonic seconds), `step` seconds apart; with n = 0, when the next is."""
 
     n: int
     first: float

@@ -125,7 +125,8 @@ class LaneSender:
         """Row ids to open now, scope by scope, each with the slots its calls start in."""
         free = self.slots - len(self.running)
         drawn = []
-        scopes = self.backlog.turn()
+        now = time.monotonic()
+        scopes = [scope for scope in self.backlog.turn() if scope.again_at <= now]
         for index, scope in enumerate(scopes):
             if free <= 0:
                 break
@@ -137,6 +138,9 @@ class LaneSender:
             if slots.n:
                 drawn.append((self.backlog.draw(scope, slots.n), slots))
                 free -= slots.n
+            else:
+                # Not asked for again before there can be one: each question is a write.
+                scope.again_at = slots.first - pacing.WINDOW_SECONDS
         return drawn
 
     def _rates(self, scope: Scope) -> list[pacing.Rate]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 
 import httptools
 from multidict import CIMultiDict
@@ -11,6 +14,7 @@ from multidict import CIMultiDict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LONGEST_WAIT = 3600.0
 BODY_CAP = 4 * 1024 * 1024
 _FINAL = 200
 
@@ -19,12 +23,25 @@ class NoAnswer(Exception):  # noqa: N818  (an outcome that is told, not a mistak
     """The call left; whether it took effect is unknown."""
 
 
-class Whole(NamedTuple):
-    """A whole answer as it came: nothing unpacked, the names of headers in any case."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole HTTP answer as it came, nothing unpacked. `headers` ignore case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    @property
+    def retry_after(self) -> float | None:
+        """The wait it asks for in seconds, an hour at most; None when it does not say."""
+        text = self.headers.get("Retry-After", "").strip()
+        if text.isascii() and text.isdigit():
+            return min(float(text), LONGEST_WAIT)
+        try:
+            wait = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
+        except (ValueError, TypeError, OverflowError):  # TypeError: a date without a zone
+            return None
+        return min(max(wait, 0.0), LONGEST_WAIT)
 
 
 class Connection(asyncio.Protocol):
@@ -33,14 +50,14 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.free = False
         self._loop = asyncio.get_running_loop()
-        self._answer: asyncio.Future[Whole] | None = None
+        self._answer: asyncio.Future[Answer] | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._begin()
 
-    async def ask(self, request: bytes, within: float) -> Whole:
+    async def ask(self, request: bytes, within: float) -> Answer:
         """Send the bytes of one request and wait for its answer, `within` seconds at most. Raises NoAnswer."""
         self.free = False
-        answer: asyncio.Future[Whole] = self._loop.create_future()
+        answer: asyncio.Future[Answer] = self._loop.create_future()
         self._answer = answer
         timer = self._loop.call_later(within, self._fail, f"no answer within {within:.1f} s")
         try:
@@ -121,10 +138,10 @@ class Connection(asyncio.Protocol):
 
     def _finish(self) -> None:
         self._until_the_end = False
-        if self._answer and not self._answer.done():
-            self._answer.set_result(Whole(self._parser.get_status_code(), self._headers, bytes(self._body)))
+        if self._answer and self._waits():
+            self._answer.set_result(Answer(self._parser.get_status_code(), self._headers, bytes(self._body)))
 
     def _fail(self, reason: str) -> None:
         self.free = False
-        if self._answer and not self._answer.done():
+        if self._answer and self._waits():
             self._answer.set_exception(NoAnswer(reason))

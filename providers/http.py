@@ -9,21 +9,17 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from providers.connection import BODY_CAP, Connection, NoAnswer
+from providers.connection import BODY_CAP, LONGEST_WAIT, Answer, Connection, NoAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["BODY_CAP", "Answer", "NoAnswer", "NotSent", "Pool"]
+__all__ = ["BODY_CAP", "LONGEST_WAIT", "Answer", "NoAnswer", "NotSent", "Pool"]
 
-LONGEST_WAIT = 3600.0
 _IDLE_SECONDS = 10
 # A new connection, or a turn in the queue for one, may take this share of the timeout. Below 1, so that running out
 # of it is always seen as such, and never taken for a call that may have left.
@@ -36,27 +32,6 @@ _FIELD = re.compile(r"[!-9;-~]+: [ -~]*")
 
 class NotSent(Exception):  # noqa: N818  (an outcome that is told, not a mistake)
     """No connection was had, so the call cannot have taken effect."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole HTTP answer. `headers` ignore case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def retry_after(self) -> float | None:
-        """The wait it asks for in seconds, an hour at most; None when it does not say."""
-        text = self.headers.get("Retry-After", "").strip()
-        if text.isascii() and text.isdigit():
-            return min(float(text), LONGEST_WAIT)
-        try:
-            wait = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError, OverflowError):  # TypeError: a date without a zone
-            return None
-        return min(max(wait, 0.0), LONGEST_WAIT)
 
 
 class Pool:
@@ -91,10 +66,12 @@ class Pool:
         try:
             connection = self._kept(begun) or await self._connect(self._timeout * _CONNECT_SHARE + begun - loop.time())
             request = b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
-            answer = await connection.ask(request, self._timeout + begun - loop.time())
-            if connection.free:
-                self._free.append((connection, loop.time()))
-            return Answer(answer.status, answer.headers, answer.body)
+            try:
+                return await connection.ask(request, self._timeout + begun - loop.time())
+            finally:
+                # Also when the caller gave up in the moment the answer came.
+                if connection.free:
+                    self._free.append((connection, loop.time()))
         finally:
             self._turns.release()
 

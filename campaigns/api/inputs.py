@@ -45,12 +45,6 @@ class JSONText(TextField):
             raise serializers.ValidationError(refusal.message) from None
 
 
-class NothingInput(StrictSerializer):
-    """No field at all: `{}`, or no body."""
-
-    example: dict[str, Any] = {}
-
-
 class TemplateQuery(ListQuery):
     search = TextField(max_length=200, required=False, help_text="In the name and the body.")
     order_by = ChoiceField(choices=ORDERS, default="-id")

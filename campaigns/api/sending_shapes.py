@@ -17,6 +17,7 @@ from campaigns.models import (
     CampaignStatus,
     MessageStatus,
 )
+from campaigns_project.api import MoneyShape
 
 
 class LeadShape(serializers.ModelSerializer[CampaignLead]):
@@ -135,17 +136,12 @@ class MessageShape(serializers.ModelSerializer[CampaignLeadMessage]):
         return "unknown" if message.is_unknown else str(message.status)
 
 
-class CostShape(Shape):
-    amount = serializers.IntegerField(help_text="Minor units.")
-    currency = serializers.CharField()
-
-
 class PreflightShape(Shape):
     audience = serializers.IntegerField()
     skips = serializers.DictField(child=serializers.IntegerField())
     missing_variables = serializers.ListField(child=serializers.CharField())
     template_status = serializers.ChoiceField(choices=CampaignStatus.choices)
-    estimated_cost = CostShape()
+    estimated_cost = MoneyShape()
     can_start = serializers.BooleanField()
 
 

@@ -24,7 +24,7 @@ from campaigns.api.template_shapes import (
 from campaigns.content_types import CONTENT_TYPES
 from campaigns.library import CommerceDefaultCampaigns, DefaultCampaigns
 from campaigns.models import Campaign
-from campaigns_project.api import MIB, Door, StrictJSONParser, listed
+from campaigns_project.api import MIB, Door, NothingInput, StrictJSONParser, listed
 from campaigns_project.api.parsing import StrictMultiPartParser, body_length
 from campaigns_project.refusals import Invalid
 from lifecycle.api import Transitions
@@ -171,7 +171,7 @@ class Verb(TemplateDoor):
     """One thing that is done to one version."""
 
     answers: ClassVar = {"POST": CampaignShape}
-    bodies: ClassVar = {"POST": inputs.NothingInput}
+    bodies: ClassVar = {"POST": NothingInput}
     editable = True
     status: ClassVar = 200
 

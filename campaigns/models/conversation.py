@@ -44,9 +44,8 @@ class ConversationUser(Owned):
 class Message(Owned):
     """One WhatsApp message in a conversation, either way."""
 
-    # No index of its own: one that starts with the account is there, and with both a foreign key's check, planned while
-    # the table was small, would read all rows of the account.
-    # The person's account is an account, and `message_conversation_user` makes this one the same.
+    # No index: with one a foreign key's check, planned while the table was small, would read all rows of the account.
+    # No constraint: `message_conversation_user` makes it the person's account, which is one.
     account = models.ForeignKey(
         "accounts.Account", on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )

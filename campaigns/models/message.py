@@ -60,7 +60,7 @@ class MessageQuerySet(LifecycleQuerySet["CampaignLeadMessage"], AccountQuerySet[
 class CampaignLeadMessage(Lifecycle, Owned):
     """The row is the queue: it is sent when it stands in `queued` and its broadcast is sending."""
 
-    # No index of its own, as with `Message`.
+    # No index of its own (see `Message`).
     account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+", db_index=False)
     campaign = owned(Campaign, on_delete=models.PROTECT, related_name="messages")
     campaign_lead = owned(CampaignLead, on_delete=models.PROTECT, related_name="messages")

@@ -12,7 +12,7 @@ from campaigns.forms import NameTypedForm, NumberTypedForm, ReasonForm
 from campaigns.models import Broadcast, BroadcastStatus
 from campaigns.pages import progress as standing
 from campaigns.pages import words
-from campaigns.pages.door import MerchantPage, address_of
+from campaigns.pages.door import WhatsAppPage, address_of
 from campaigns_project.pages import flash
 from lifecycle.transition import TransitionNotAllowed
 
@@ -26,7 +26,7 @@ ACTIONS = ("pause", "resume", "cancel", "unschedule")
 RUNNING = (BroadcastStatus.SENDING, BroadcastStatus.PAUSED)
 
 
-class Confirm(MerchantPage):
+class Confirm(WhatsAppPage):
     """`/campaigns/wa_7/confirm/pause`: what changes, for how many, at what cost."""
 
     needs = {"GET": "send", "POST": "send"}

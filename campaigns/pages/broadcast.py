@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Q
 from django.http import HttpResponseRedirect, StreamingHttpResponse
 
+from accounts.merchant_page import searched
 from campaigns.models import Broadcast, BroadcastStatus, CampaignLeadMessage
 from campaigns.pages import progress as standing
 from campaigns.pages import words
-from campaigns.pages.door import MerchantPage, address_of, searched
+from campaigns.pages.door import WhatsAppPage, address_of
 from campaigns.pages.wizard import first_lead, preview_of
 from campaigns_project.jobs import csv_line
 from campaigns_project.pages import Cut, fragment, keyed
@@ -30,7 +31,7 @@ EXPORTED = ("name", "phone", "status", "what_happened", "error_code", "provider_
 CHUNK = 2_000
 
 
-class BroadcastPage(MerchantPage):
+class BroadcastPage(WhatsAppPage):
     """`/campaigns/wa_7`. A draft is still being written: it opens in the wizard."""
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:  # noqa: ARG002 (Django's view signature)
@@ -57,7 +58,7 @@ class BroadcastPage(MerchantPage):
         )
 
 
-class BroadcastLive(MerchantPage):
+class BroadcastLive(WhatsAppPage):
     """`/campaigns/wa_7/live`: the moving part, 304 when nothing moved."""
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -123,7 +124,7 @@ def _paused_by_us(moves: list[Move]) -> str:
     return last.reason if last and last.verb == "pause" and last.by_id is None else ""
 
 
-class People(MerchantPage):
+class People(WhatsAppPage):
     """`/campaigns/wa_7/people`: everybody, by status, 100 a page."""
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -143,7 +144,7 @@ class People(MerchantPage):
         )
 
 
-class Export(MerchantPage):
+class Export(WhatsAppPage):
     """`/campaigns/wa_7/export`: everybody as CSV, streamed; no cell runs as a formula."""
 
     def get(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
+from accounts.merchant_page import MerchantPage, searched
 from campaigns.forms import OptForm
 from campaigns.models import ConversationUser
-from campaigns.pages.door import MerchantPage, searched
 from campaigns_project.pages import flash, keyed
 from campaigns_project.refusals import Invalid
+from campaigns_project.templatetags.look import money
 from campaigns_project.tones import look_of
 from crm import consent, people, timeline
 from crm.models import Channel, Customer
@@ -120,5 +121,5 @@ def _told(entry: Mapping[str, Any]) -> dict[str, Any]:
         tone = look_of("consent", kind.partition(".")[2]).tone
         details = [CHANNELS[Channel(said["channel"])], said["purpose"], said["source"]]
     elif value := said.get("value"):
-        details.append(f"{value['amount'] / 100:,.2f} {value['currency']}".strip())
+        details.append(money(value["amount"], value["currency"]))
     return {"title": title, "tone": tone, "at": entry["at"], "detail": " · ".join(details)}

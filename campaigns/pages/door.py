@@ -1,24 +1,14 @@
-"""What every WhatsApp page shares: the caller's account, the look-ups that start with it, and search words."""
+"""What every WhatsApp page shares: the look-ups of broadcasts and templates, and row numbers in addresses."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, cast
 
-from django.http import Http404
 from django.urls import register_converter
 
-from accounts.roles import Permission
+from accounts.merchant_page import MerchantPage
 from campaigns.models import Broadcast, Campaign
-from campaigns_project.pages import Page
 
-if TYPE_CHECKING:
-    from django.db.models import Model, QuerySet
-    from django.http import HttpRequest, HttpResponse
-
-    from accounts.models import Account, User
-
-LONGEST_SEARCH = 100
 _ROW = re.compile("[1-9][0-9]{0,17}")
 
 
@@ -37,34 +27,8 @@ class RowId:
 register_converter(RowId, "row")
 
 
-class MerchantPage(Page):
-    """A page over one account's rows. Whatever is not the account's own does not exist (404)."""
-
-    @property
-    def caller(self) -> Any:
-        return self.request
-
-    @property
-    def account(self) -> Account:
-        return cast("Account", self.caller.account)
-
-    @property
-    def user(self) -> User:
-        return cast("User", self.caller.user)
-
-    def may(self, permission: Permission) -> bool:
-        return bool(self.caller.may(permission))
-
-    def show(self, template: str, status: int = 200, **context: Any) -> HttpResponse:
-        can = {each.value: self.may(each) for each in (Permission.AUTHOR, Permission.SEND, Permission.BLOCKLIST)}
-        return super().show(template, status, can=can, **context)
-
-    def find(self, rows: QuerySet[Any], **where: Any) -> Any:
-        """One of the account's rows. Raises Http404."""
-        try:
-            return rows.for_account(self.account).get(**where)  # type: ignore[attr-defined]  # an AccountQuerySet
-        except cast("type[Model]", rows.model).DoesNotExist:  # type: ignore[attr-defined]  # every model has one
-            raise Http404 from None
+class WhatsAppPage(MerchantPage):
+    """A page about templates and broadcasts."""
 
     def broadcast(self, pk: int) -> Broadcast:
         found: Broadcast = self.find(
@@ -75,11 +39,6 @@ class MerchantPage(Page):
     def template(self, pk: int) -> Campaign:
         found: Campaign = self.find(Campaign.objects.select_related("account"), pk=pk)
         return found
-
-
-def searched(request: HttpRequest) -> str:
-    """The words of `?q=`, as PostgreSQL can take them."""
-    return request.GET.get("q", "").replace("\x00", "").strip()[:LONGEST_SEARCH]
 
 
 def row_number(typed: str) -> int | None:

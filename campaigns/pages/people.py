@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q
 
+from accounts.merchant_page import searched
 from accounts.models import User
 from campaigns.forms import OptForm
 from campaigns.models import CampaignLeadMessage, ConversationUser, Direction, Message
 from campaigns.models.conversation import ERASED
 from campaigns.pages import words
 from campaigns.pages.broadcast import phone_like, values_of
-from campaigns.pages.door import MerchantPage, address_of, searched
+from campaigns.pages.door import WhatsAppPage, address_of
 from campaigns_project.pages import flash, keyed
 from campaigns_project.tones import look_of
 from crm import consent
@@ -42,7 +43,7 @@ _EVENTS = {
 Told = dict[str, Any]
 
 
-class PersonOfBroadcast(MerchantPage):
+class PersonOfBroadcast(WhatsAppPage):
     """`/campaigns/wa_7/people/9`: one person's message, step by step."""
 
     def get(self, request: HttpRequest, pk: int, message: int) -> HttpResponse:  # noqa: ARG002 (Django's view signature)
@@ -111,7 +112,7 @@ def newest_first(told: list[Told]) -> list[Told]:
     return sorted(told, key=lambda entry: entry["at"])[::-1]
 
 
-class People(MerchantPage):
+class People(WhatsAppPage):
     """`/people`: everybody we have a number of, found by how the number or the name begins."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
@@ -122,7 +123,7 @@ class People(MerchantPage):
         return self.show("campaigns/people.html", page=keyed(rows, request, size=50), q=asked)
 
 
-class Person(MerchantPage):
+class Person(WhatsAppPage):
     """`/people/9`: messages both ways, what they did, and whether we may write."""
 
     needs = {"GET": "view", "POST": "blocklist"}

@@ -10,7 +10,7 @@ from django.http import Http404, HttpResponseRedirect
 from campaigns import drafting
 from campaigns.models import Broadcast, Campaign, CampaignStatus
 from campaigns.pages import checks
-from campaigns.pages.door import MerchantPage, address_of, row_number
+from campaigns.pages.door import WhatsAppPage, address_of, row_number
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -19,7 +19,7 @@ MOST_OFFERED = 40
 LAST_SENT = 5
 
 
-class New(MerchantPage):
+class New(WhatsAppPage):
     """`/campaigns/new`: WhatsApp, from a template or as a past send once more. Posting starts the draft."""
 
     needs = {"GET": "author", "POST": "author"}

@@ -9,13 +9,14 @@ from django.db.models import Q
 from django.http import FileResponse, Http404
 from django.utils import timezone
 
+from accounts.merchant_page import searched
 from accounts.roles import Permission
 from campaigns import approval, authoring, leads
 from campaigns.forms import NameTypedForm, PeopleForm, ReasonForm
 from campaigns.models import Campaign, CampaignLead, CampaignStatus
 from campaigns.pages import checks, words
 from campaigns.pages.broadcast import phone_like
-from campaigns.pages.door import MerchantPage, searched
+from campaigns.pages.door import WhatsAppPage
 from campaigns.pages.wizard import taken_in
 from campaigns_project import jobs
 from campaigns_project.models import Job
@@ -43,7 +44,7 @@ ASKS = {
 }
 
 
-class ConfirmTemplate(MerchantPage):
+class ConfirmTemplate(WhatsAppPage):
     """`/templates/7/confirm/submit`: what will happen, once more."""
 
     needs = {"GET": "author", "POST": "author"}
@@ -96,7 +97,7 @@ def _form(campaign: Campaign, action: str, data: Any) -> forms.Form:
     return NameTypedForm(campaign.name, data) if action == "archive" else ReasonForm(data)
 
 
-class TemplatePeople(MerchantPage):
+class TemplatePeople(WhatsAppPage):
     """`/templates/7/people`: the list of a template, more by hand or by file, and taking somebody off."""
 
     needs = {"GET": "view", "POST": "author"}
@@ -140,7 +141,7 @@ class TemplatePeople(MerchantPage):
         )
 
 
-class RemoveLead(MerchantPage):
+class RemoveLead(WhatsAppPage):
     """`POST /templates/7/people/9/remove`: off the list, and back with the next upload."""
 
     needs = {"POST": "author"}
@@ -151,7 +152,7 @@ class RemoveLead(MerchantPage):
         return flash(request, f"{found} is off the list.", f"/templates/{pk}/people")
 
 
-class JobPage(MerchantPage):
+class JobPage(WhatsAppPage):
     """`/jobs/job_…`: how far an upload is, what was refused, and where to go on."""
 
     def job(self, public_id: str) -> Job:

@@ -9,12 +9,13 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
+from accounts.merchant_page import searched
 from campaigns import authoring
 from campaigns.content_types import ContentType
 from campaigns.forms import TemplateForm
 from campaigns.models import Broadcast, Campaign, CampaignAuthorType, CampaignLead, CampaignStatus, CampaignType
 from campaigns.pages import checks, editor, words
-from campaigns.pages.door import MerchantPage, row_number, searched
+from campaigns.pages.door import WhatsAppPage, row_number
 from campaigns.variables import CampaignVariableType
 from campaigns_project.pages import flash, fragment, paged
 from campaigns_project.refusals import Conflict, ContentTooLarge, Invalid
@@ -39,7 +40,7 @@ AUTHORED = {"GET": "author", "POST": "author"}
 FIRST_BUTTONS = 3
 
 
-class Library(MerchantPage):
+class Library(WhatsAppPage):
     """`/templates`: the newest version of each, by state."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
@@ -78,7 +79,7 @@ def _with_numbers(rows: Any) -> CampaignQuerySet:
     return annotated
 
 
-class Editing(MerchantPage):
+class Editing(WhatsAppPage):
     """The form of a template, with the bubble beside it."""
 
     needs = AUTHORED
@@ -187,7 +188,7 @@ class TemplatePage(Editing):
         )
 
 
-class TemplatePreview(MerchantPage):
+class TemplatePreview(WhatsAppPage):
     """`POST /templates/preview`: bubble, faults and warnings for what is being typed."""
 
     needs = {"POST": "view"}
@@ -199,7 +200,7 @@ class TemplatePreview(MerchantPage):
         return fragment(request, "campaigns/parts/draft.html", {**shown, "account": self.account})
 
 
-def _known(page: MerchantPage, request: HttpRequest) -> set[str]:
+def _known(page: WhatsAppPage, request: HttpRequest) -> set[str]:
     """The custom variables of the template that is being rewritten."""
     asked = row_number(request.POST.get("template", ""))
     own: Any = Campaign.objects.for_account(page.account).filter(pk=asked) if asked else []
@@ -223,7 +224,7 @@ def shown_of(form: TemplateForm) -> dict[str, Any]:
     }
 
 
-class StartFrom(MerchantPage):
+class StartFrom(WhatsAppPage):
     """`POST /templates/defaults`: the built-in templates that are missing."""
 
     needs = {"POST": "author"}

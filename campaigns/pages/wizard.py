@@ -12,7 +12,7 @@ from campaigns import drafting, importing, leads
 from campaigns.forms import AudienceForm, ValuesForm
 from campaigns.models import Broadcast, BroadcastStatus, Campaign, CampaignLead
 from campaigns.pages import checks, words
-from campaigns.pages.door import MerchantPage, address_of
+from campaigns.pages.door import WhatsAppPage, address_of
 from campaigns.previewing import preview
 from campaigns_project.pages import flash, fragment
 from campaigns_project.refusals import Invalid
@@ -36,7 +36,7 @@ SOURCES = {
 }
 
 
-class Step(MerchantPage):
+class Step(WhatsAppPage):
     """One step of one draft. What has started is no draft any more: its own page opens instead."""
 
     needs = AUTHORED

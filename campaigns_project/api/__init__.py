@@ -53,7 +53,15 @@ from campaigns_project.api.parsing import BULK, IMPORT, MIB, StrictJSONParser, p
 from campaigns_project.api.rendering import JSONRenderer
 from campaigns_project.api.routes import route, routes
 from campaigns_project.api.schema import Schema
-from campaigns_project.api.serializers import FormSerializer, ListQuery, Query, StrictSerializer, listed
+from campaigns_project.api.serializers import (
+    FormSerializer,
+    ListQuery,
+    MoneyShape,
+    NothingInput,
+    Query,
+    StrictSerializer,
+    listed,
+)
 
 __all__ = [
     "BULK",
@@ -70,7 +78,9 @@ __all__ = [
     "JSONRenderer",
     "ListQuery",
     "MomentField",
+    "MoneyShape",
     "NameField",
+    "NothingInput",
     "NumberField",
     "ObjectField",
     "OpenDoor",

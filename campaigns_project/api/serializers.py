@@ -35,6 +35,17 @@ class StrictSerializer(serializers.Serializer[Any]):
         return {name for name, field in self.fields.items() if not field.read_only}
 
 
+class NothingInput(StrictSerializer):
+    """No field at all: `{}`, or no body."""
+
+    example: ClassVar[dict[str, Any]] = {}
+
+
+class MoneyShape(serializers.Serializer[Any]):
+    amount = serializers.IntegerField(help_text="Minor units.")
+    currency = serializers.CharField()
+
+
 class _Textual(StrictSerializer):
     textual = True
 

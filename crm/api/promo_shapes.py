@@ -18,10 +18,9 @@ from campaigns_project.api import (
     TextField,
 )
 from crm.models import Promo, PromoStatus, PromoType
+from crm.models.promo import BIGGEST_COUNT, MINOR
 
-MINOR = 100
 MOST = 10**10
-BIGGEST_COUNT = 2**31 - 1
 
 
 @extend_schema_field({"type": "number", "minimum": 0, "maximum": MOST})

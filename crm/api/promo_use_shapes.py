@@ -67,12 +67,6 @@ class RollbackInput(StrictSerializer):
     example: dict[str, Any] = {"reason": "The order was cancelled."}
 
 
-class NoInput(StrictSerializer):
-    """No field at all: `{}`, or no body."""
-
-    example: dict[str, Any] = {}
-
-
 class QuoteShape(serializers.Serializer[Any]):
     code = serializers.CharField()
     type = serializers.CharField()

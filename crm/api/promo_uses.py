@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rest_framework.response import Response
 
 from accounts.roles import Permission
-from campaigns_project.api import Door, limits
+from campaigns_project.api import Door, NothingInput, limits
 from crm import promos, redeeming
 from crm.api import promo_use_shapes as shapes
 from crm.models import Promo
@@ -90,7 +90,7 @@ class Reserve(UseDoor):
 
 
 class Commit(UseDoor):
-    bodies: ClassVar = {"POST": shapes.NoInput}
+    bodies: ClassVar = {"POST": NothingInput}
     answers: ClassVar = {"POST": shapes.UseShape}
 
     def post(self, request: Request, reservation_id: str) -> Response:  # noqa: ARG002 (DRF's signature)
@@ -99,7 +99,7 @@ class Commit(UseDoor):
 
 
 class Release(UseDoor):
-    bodies: ClassVar = {"POST": shapes.NoInput}
+    bodies: ClassVar = {"POST": NothingInput}
     answers: ClassVar = {"POST": shapes.UseShape}
 
     def post(self, request: Request, reservation_id: str) -> Response:  # noqa: ARG002 (DRF's signature)

@@ -6,14 +6,10 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from campaigns_project.api import MoneyShape
 from crm.models import Channel, Customer
 
 WRITTEN_AT = "2026-11-21T09:30:00Z"
-
-
-class MoneyShape(serializers.Serializer[Any]):
-    amount = serializers.IntegerField(help_text="Minor units.")
-    currency = serializers.CharField()
 
 
 class ConsentShape(serializers.Serializer[Any]):

@@ -7,11 +7,15 @@ from typing import Any
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from accounts.scoping import AccountQuerySet, Owned, SameAccount, owned, parent_key
 from campaigns_project.models import new_public_id
 
 ALL_ITEMS = "all_items"
+# Minor units in one of the currency.
+MINOR = 100
+BIGGEST_COUNT = 2**31 - 1
 
 
 def new_promo_id() -> str:
@@ -93,6 +97,18 @@ class Promo(Owned):
     @property
     def status(self) -> PromoStatus:
         return PromoStatus.ACTIVE if self.enabled else PromoStatus.DISABLED
+
+    @property
+    def standing(self) -> str:
+        """What to show of it now: disabled, expired, exhausted, scheduled or active."""
+        now = timezone.now()
+        stands = {
+            "disabled": not self.enabled,
+            "expired": self.valid_until is not None and self.valid_until <= now,
+            "exhausted": self.usage_limit is not None and self.used >= self.usage_limit,
+            "scheduled": self.valid_from > now,
+        }
+        return next((word for word, holds in stands.items() if holds), "active")
 
     @property
     def percent(self) -> str:

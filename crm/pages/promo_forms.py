@@ -9,14 +9,12 @@ from django import forms
 from django.utils import timezone
 
 from crm.models import PromoType
-from crm.models.promo import all_items
+from crm.models.promo import BIGGEST_COUNT, MINOR, all_items
 
 if TYPE_CHECKING:
     from accounts.models import Account
     from campaigns_project.refusals import Refusal
 
-MINOR = 100
-BIGGEST_COUNT = 2**31 - 1
 # The promo's words for the form's fields, where they differ.
 _NAMES = {"applies_to": "items", "applies_to.items": "items"}
 

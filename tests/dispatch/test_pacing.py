@@ -43,6 +43,13 @@ def test_the_nearest_slot_is_far_enough_that_its_call_is_opened_in_time():
     assert slots.first >= before + pacing.LEAD_SECONDS
 
 
+def test_who_gets_no_slot_is_told_when_the_next_one_is():
+    given, none = taking(50, 50, rates=[pacing.Rate("+1555", 2)])
+
+    assert (given.n, none.n) == (1, 0)
+    assert none.first - given.first == pytest.approx(1 / (2 * pacing.SAFETY), abs=0.02)
+
+
 def test_a_late_answer_does_not_shift_the_slots(monkeypatch):
     shown = iter([100.0, 101.0 + 0.3, 102.0])
     monkeypatch.setattr(pacing.time, "monotonic", lambda: next(shown))

@@ -1,8 +1,14 @@
 import asyncio
+import datetime as dt
 import gzip
+import ipaddress
+import ssl
 
 import pytest
 import time_machine
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -235,3 +241,46 @@ def test_a_call_that_is_given_up_leaves_no_answer_behind_for_the_next():
 
     with Canned(slow, http(200, b"quick"), keep=True).open() as canned:
         assert asyncio.run(given_up(canned)) == b"quick"
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """A certificate of 127.0.0.1 that vouches for itself, and the server's side of it."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    now = dt.datetime.now(dt.UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + dt.timedelta(days=1))
+    made = made.add_extension(address, critical=True).sign(key, hashes.SHA256())
+    pem, secret = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    file = tmp_path / "both.pem"
+    file.write_bytes(made.public_bytes(pem) + key.private_bytes(pem, secret, serialization.NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return file, context
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_call_leaves_only_over_tls_that_is_trusted(certificate, trusted, monkeypatch):
+    file, context = certificate
+    heard = []
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+
+    async def serve(reader, writer):
+        for number in b"12":
+            heard.append(await reader.readuntil(b"c=d"))
+            writer.write(http(200, bytes([number])))
+
+    async def twice():
+        server = await asyncio.start_server(serve, "127.0.0.1", port := free_port(), ssl=context)
+        said = await call(f"https://127.0.0.1:{port}", times=2, limit=1)
+        server.close()
+        await asyncio.sleep(0.1)
+        return said
+
+    said = asyncio.run(twice())
+
+    if trusted:
+        assert ([each.body for each in said], len(heard)) == ([b"1", b"2"], 2)
+    else:
+        assert ([type(each) for each in said], heard) == ([NotSent] * 2, [])
