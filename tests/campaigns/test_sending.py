@@ -7,6 +7,7 @@ from accounts.models import Connection
 from accounts.secrets import seal
 from campaigns import sending
 from campaigns.sending import Caller
+from dispatch.database import in_thread
 from dispatch.lane import Call
 from providers.base import Accepted, Refused
 from tests.factories import ConnectionFactory
@@ -41,7 +42,7 @@ def test_new_credentials_are_used_soon_and_no_call_waits_for_them(monkeypatch):
     async def send_thrice():
         caller = Caller(listener)
         await caller.prepare(a_call(link.pk))
-        await asyncio.to_thread(change_to_new)
+        await in_thread(change_to_new)
         await caller.call(a_call(link.pk))
         await asyncio.sleep(1.05)
         await caller.call(a_call(link.pk))
