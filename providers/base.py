@@ -126,6 +126,142 @@ class Messenger(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class TextMessage:
+    """One SMS. `to` and `sender` are E.164; `sender` may be the provider's id of many senders, or letters.
+
+    `key` is our attempt's id. `callback_url` is told what became of the message.
+    """
+
+    to: str
+    sender: str
+    body: str
+    key: str
+    callback_url: str
+
+
+class Texter(Protocol):
+    """Sends SMS as a `Messenger` sends templates, with the same figures, and is asked in the same way."""
+
+    name: str
+    timeout: float
+    slowest: float
+    quiet: float
+    has_key: bool
+    can_list: bool
+
+    async def send(self, text: TextMessage, credentials: Credentials) -> Outcome:
+        """Send once, without any retry. Raises nothing; a cancelled call may have been sent."""
+        ...
+
+    async def find(self, to: str, sender: str, since: datetime, credentials: Credentials) -> list[Found]:
+        """Every SMS from `sender` to `to` taken since `since` (aware), newest first; may raise `Unreachable`."""
+        ...
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SendGridKey:
+    """Who sends e-mail through SendGrid."""
+
+    api_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpServer:
+    """Who sends e-mail through a mail server. `security` is none, starttls or tls; no username: no log-in."""
+
+    host: str
+    port: int
+    username: str = ""
+    password: str = field(default="", repr=False)
+    security: Literal["none", "starttls", "tls"] = "starttls"
+
+
+MailCredentials: TypeAlias = SendGridKey | SmtpServer
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """One e-mail to one person. `html` may be empty, `text` may not.
+
+    `key` is our attempt's id. `headers` are further ones (List-Unsubscribe, List-Unsubscribe-Post). `metadata` comes
+    back with every event where the provider reports any; the key is in it as `attempt`.
+    """
+
+    to: str
+    to_name: str
+    sender: str
+    sender_name: str
+    reply_to: str
+    subject: str
+    html: str
+    text: str
+    key: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class Mailer(Protocol):
+    """Sends e-mail for any account. `timeout` (seconds) is the longest that `send` takes.
+
+    No provider of e-mail can be asked afterwards: what is unknown stays unknown, and is never sent again by itself.
+    """
+
+    name: str
+    timeout: float
+
+    async def send(self, email: Email, credentials: MailCredentials) -> Outcome:
+        """Hand over once, without any retry. Raises nothing; a cancelled call may have been sent."""
+        ...
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One browser that takes our pushes, in the words of its `PushSubscription`: keys are base64url."""
+
+    endpoint: str
+    p256dh: str
+    auth: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One notification to one browser. `url` opens on a click. `ttl`: seconds that a browser may be away."""
+
+    subscription: Subscription
+    title: str
+    body: str
+    url: str
+    key: str
+    ttl: int = 24 * 3600
+
+
+class Pusher(Protocol):
+    """Sends Web Push (RFC 8030). `timeout` (seconds) is the longest that `send` takes. It cannot be asked afterwards.
+
+    A subscription that is gone is refused with the effect `suppress`: it alone is forgotten, not the person.
+    """
+
+    name: str
+    timeout: float
+
+    async def send(self, push: Push) -> Outcome:
+        """Encrypt and send once, without any retry. Raises nothing; a cancelled call may have been sent."""
+        ...
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class ApprovalState:
     """What WhatsApp says of a template. `status` in its lower-case words (unsubmitted … disabled)."""
 
