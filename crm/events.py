@@ -1,14 +1,15 @@
 """The one stream of what happened: timelines, funnels and attribution read it, and every domain writes to it.
 
-An event is kept once for its `event_id`. What a customer spent moves with the event that says so, in its transaction:
-only a row that was really written counts, however often and by however many callers it is told.
+An event is kept once for its `event_id`. What follows from it (such as what a customer spent) moves in its transaction:
+those who listen are told of a row that was really written, once, however often and by however many callers it is told.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -16,7 +17,7 @@ from django.utils import timezone
 from crm.models import Customer, new_event_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from accounts.models import Account
@@ -43,14 +44,12 @@ LEFT JOIN crm_customer by_email ON by_email.account_id = %(account)s AND lower(b
     AND NOT (by_email.email = '')
 ORDER BY g.event_id
 ON CONFLICT (account_id, event_id) DO NOTHING
-RETURNING customer_id, type, occurred_at, value_minor, currency
 """
 
 CLAIM = """
 UPDATE crm_event SET customer_id = %(customer)s
 WHERE account_id = %(account)s AND customer_id IS NULL
     AND ((phone = %(phone)s AND phone <> '') OR (lower(email) = lower(%(email)s) AND NOT (email = '')))
-RETURNING customer_id, type, occurred_at, value_minor, currency
 """
 
 COUNT = """
@@ -60,6 +59,32 @@ FROM unnest(%(ids)s::bigint[], %(spent)s::bigint[], %(orders)s::int[], %(latest)
     AS moved(id, spent, orders, latest)
 WHERE customer.id = moved.id
 """
+
+
+class Written(NamedTuple):
+    """An event as it stands in the stream; its fields are its columns."""
+
+    id: int
+    type: str
+    customer_id: int | None
+    email: str
+    phone: str
+    occurred_at: datetime
+    value_minor: int | None
+    currency: str
+    properties: dict[str, Any]
+
+
+Listener = Callable[["Account", "Sequence[Written]"], None]
+_listeners: list[Listener] = []
+_RETURNING = f"RETURNING {', '.join(Written._fields)}"
+
+
+def listens(listener: Listener) -> None:
+    """`listener(account, written)` is called in the transaction that writes events down, or that finds out whose they
+    were (then they have a customer now). Call this in AppConfig.ready().
+    """
+    _listeners.append(listener)
 
 
 @dataclass(frozen=True)
@@ -90,10 +115,8 @@ def store(account: Account, events: Sequence[Happened]) -> int:
     columns["properties"] = [json.dumps(event.properties) for event in events]
     columns["public_id"] = [new_event_id() for _ in events]
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(STORE, columns)
-        written = cursor.fetchall()
-        _count(account, written)
-    return len(written)
+        cursor.execute(f"{STORE} {_RETURNING}", columns)
+        return len(_told(account, cursor.fetchall()))
 
 
 def record(account: Account, **said: Any) -> None:
@@ -111,21 +134,28 @@ def claim(customer: Customer) -> None:
         "email": customer.email,
     }
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(CLAIM, names)
-        _count(customer.account, cursor.fetchall())
+        cursor.execute(f"{CLAIM} {_RETURNING}", names)
+        _told(customer.account, cursor.fetchall())
 
 
-def _count(account: Account, written: Iterable[tuple[Any, ...]]) -> None:
+def _told(account: Account, rows: Sequence[tuple[Any, ...]]) -> Sequence[Written]:
+    written = [Written._make((*row[:-1], json.loads(row[-1]))) for row in rows]
+    for listener in _listeners if written else ():
+        listener(account, written)
+    return written
+
+
+def _count(account: Account, written: Sequence[Written]) -> None:
     """Move what customers spent by the events that were just written."""
     spent: dict[int, int] = {}
     latest: dict[int, list[datetime]] = {}
-    for customer, kind, occurred_at, value, currency in written:
-        if customer is None or kind not in (ORDER, REFUND):
+    for event in written:
+        if event.customer_id is None or event.type not in (ORDER, REFUND):
             continue
-        ours = currency in ("", account.currency)
-        amount = (value or 0) * ours * (1 if kind == ORDER else -1)
-        spent[customer] = spent.get(customer, 0) + amount
-        latest.setdefault(customer, []).extend([occurred_at] * (kind == ORDER))
+        ours = event.currency in ("", account.currency)
+        amount = (event.value_minor or 0) * ours * (1 if event.type == ORDER else -1)
+        spent[event.customer_id] = spent.get(event.customer_id, 0) + amount
+        latest.setdefault(event.customer_id, []).extend([event.occurred_at] * (event.type == ORDER))
     if not spent:
         return
     # All locks in one order, before the first row is written.
@@ -138,3 +168,6 @@ def _count(account: Account, written: Iterable[tuple[Any, ...]]) -> None:
     }
     with connection.cursor() as cursor:
         cursor.execute(COUNT, names)
+
+
+listens(_count)
