@@ -1,4 +1,4 @@
-"""Twilio: WhatsApp messages (`Twilio`), what its callbacks say, and what its error codes mean.
+"""Twilio: WhatsApp messages (`Twilio`), SMS (`TwilioTexts`), what its callbacks say, and what its error codes mean.
 
 Templates have a module of their own, because it loads Twilio's SDK: `providers.twilio.templates`.
 """
@@ -18,7 +18,7 @@ from providers.twilio.forms import (
     parse_status,
     read_form,
 )
-from providers.twilio.messages import Twilio
+from providers.twilio.messages import Twilio, TwilioTexts
 from providers.twilio.signature import verify_signature
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Meaning",
     "StatusUpdate",
     "Twilio",
+    "TwilioTexts",
     "meaning_of",
     "opt_word",
     "parse_inbound",

@@ -1,4 +1,4 @@
-"""Sending WhatsApp messages through Twilio, and looking up what it has.
+"""Sending WhatsApp messages and SMS through Twilio, and looking up what it has.
 
 https://www.twilio.com/docs/messaging/api/message-resource. The calls are what Twilio's SDK would make, byte for byte;
 they are made here because the SDK in threads reaches half the speed. Twilio knows no idempotency key: after an unknown
@@ -13,7 +13,7 @@ import re
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote_plus, urlencode
 
 from django.conf import settings
@@ -23,7 +23,7 @@ from providers.http import NoAnswer, NotSent, Pool
 from providers.twilio.answers import code_of, garbled, is_success, json_object, plain, refused_or_unknown, word
 
 if TYPE_CHECKING:
-    from providers.base import Credentials, Outgoing
+    from providers.base import Credentials, Outgoing, TextMessage
     from providers.http import Answer
 
 HEADERS = {"Accept": "application/json", "Accept-Charset": "utf-8", "User-Agent": "campaigns"}
@@ -41,12 +41,14 @@ def not_sent(error: Exception) -> Refused:
     return Refused(code="connect", message=plain(error), retry=True)
 
 
-class Twilio:
-    """A Messenger. One per process; see `providers.base.Messenger` for what its figures mean."""
+class _Messages:
+    """What both kinds have in common. One per process; `providers.base.Messenger` tells what its figures mean."""
 
     name = "twilio"
     has_key = False
     can_list = True
+    # What stands before a number in this channel.
+    _channel = ""
 
     def __init__(self, url: str, *, timeout: float, slowest: float, quiet: float, connections: int) -> None:
         self.timeout = timeout
@@ -55,7 +57,7 @@ class Twilio:
         self._pool = Pool(url, limit=connections, timeout=timeout, headers=HEADERS)
 
     @classmethod
-    def from_settings(cls) -> Twilio:
+    def from_settings(cls) -> Self:
         return cls(
             settings.TWILIO_API_URL,
             timeout=settings.TWILIO_TIMEOUT_SECONDS,
@@ -64,30 +66,15 @@ class Twilio:
             connections=settings.TWILIO_CONNECTIONS,
         )
 
-    async def send(self, outgoing: Outgoing, credentials: Credentials) -> Outcome:
-        """POST Messages.json once. Only 201 with a message's SID is acceptance."""
-        try:
-            answer = await self._pool.request(
-                "POST",
-                _messages(credentials.account_id),
-                headers={"Authorization": basic(credentials), "Content-Type": _FORM},
-                body=_form(outgoing),
-            )
-        except NotSent as error:
-            return not_sent(error)
-        except NoAnswer as error:
-            return Unknown(plain(error))
-        if not is_success(answer):
-            return refused_or_unknown(answer)
-        return _accepted(answer)
-
     async def find(self, to: str, sender: str, since: datetime, credentials: Credentials) -> list[Found]:
         """GET Messages.json for this pair, all pages.
 
         Not narrowed by DateSent: a message that still waits in Twilio's queue has none, and must not look absent.
         """
         service = bool(_SERVICE_SID.fullmatch(sender))
-        query = {"To": f"whatsapp:{to}", **({} if service else {"From": f"whatsapp:{sender}"}), "PageSize": PAGE_SIZE}
+        query = {"To": self._channel + to, "From": self._channel + sender, "PageSize": PAGE_SIZE}
+        if service:
+            del query["From"]
         messages = await self._list(f"{_messages(credentials.account_id)}?{urlencode(query)}", credentials)
         if service:
             messages = [each for each in messages if each.get("messaging_service_sid") == sender]
@@ -98,6 +85,23 @@ class Twilio:
     async def close(self) -> None:
         """Close the connections; the next call opens new ones."""
         await self._pool.close()
+
+    async def _post(self, form: bytes, credentials: Credentials) -> Outcome:
+        """POST Messages.json once. Only 201 with a message's SID is acceptance."""
+        try:
+            answer = await self._pool.request(
+                "POST",
+                _messages(credentials.account_id),
+                headers={"Authorization": basic(credentials), "Content-Type": _FORM},
+                body=form,
+            )
+        except NotSent as error:
+            return not_sent(error)
+        except NoAnswer as error:
+            return Unknown(plain(error))
+        if not is_success(answer):
+            return refused_or_unknown(answer)
+        return _accepted(answer)
 
     async def _list(self, target: str, credentials: Credentials) -> list[dict[str, Any]]:
         messages: list[dict[str, Any]] = []
@@ -130,6 +134,24 @@ class Twilio:
         return page
 
 
+class Twilio(_Messages):
+    """A Messenger: WhatsApp templates."""
+
+    _channel = "whatsapp:"
+
+    async def send(self, outgoing: Outgoing, credentials: Credentials) -> Outcome:
+        """Send once."""
+        return await self._post(_form(outgoing), credentials)
+
+
+class TwilioTexts(_Messages):
+    """A Texter: SMS."""
+
+    async def send(self, text: TextMessage, credentials: Credentials) -> Outcome:
+        """Send once."""
+        return await self._post(_sms_form(text), credentials)
+
+
 @lru_cache(maxsize=256)
 def basic(credentials: Credentials) -> str:
     """The Authorization header of these credentials."""
@@ -152,6 +174,13 @@ def _form(outgoing: Outgoing) -> bytes:
     fields["ContentSid"] = _quoted_once(outgoing.content_sid)
     # Not urlencode(), which quotes the names as well: a fifth of all time in here.
     return "&".join([f"{name}={value}" for name, value in fields.items()]).encode()
+
+
+def _sms_form(text: TextMessage) -> bytes:
+    """The fields in the SDK's order."""
+    sender = "MessagingServiceSid" if _SERVICE_SID.fullmatch(text.sender) else "From"
+    fields = {"To": text.to, "StatusCallback": text.callback_url, sender: text.sender, "Body": text.body}
+    return urlencode(fields).encode()
 
 
 _quoted_once = lru_cache(maxsize=1024)(quote_plus)

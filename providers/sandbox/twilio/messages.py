@@ -135,7 +135,7 @@ class Messages:
         callback = _callback(form)
         if token:
             self.state.hear_token(account, token)
-        sid = new_sid("MM")
+        sid = new_sid("MM" if to.startswith("whatsapp:") or media else "SM")
         ending, code = self._ending(account, to, form, content, now, entry.key or sid)
         message = Message(
             n=self.number(), sid=sid, account=account, to=to, sender=sender, service=service, at=now,
@@ -167,7 +167,7 @@ class Messages:
         if magic and magic[1] == _REFUSED_NOW:
             raise TwilioError(int(magic[2]))
         self._check_sender(to, sender, service)
-        if (account, person) in self.state.opted_out:
+        if (account, to) in self.state.opted_out:
             raise TwilioError(21610)
         return to, sender, service
 
@@ -213,7 +213,7 @@ class Messages:
             return ("undelivered" if magic[1] == _UNDELIVERED else "failed"), int(magic[2])
         if not to.startswith("whatsapp:"):
             return "delivered", None
-        if not self.state.window_is_open(account, phone_of(to), now):
+        if not self.state.window_is_open(account, to, now):
             status = content.status(now) if content else "approved" if form.get("ContentSid") else "none"
             if status != "approved":
                 return "failed", _STATE_CODES.get(status, 63016)

@@ -27,8 +27,8 @@ class State:
     contents: dict[str, Content] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)  # sender's number → account
-    opted_out: set[tuple[str, str]] = field(default_factory=set)  # (account, person)
-    last_words: dict[tuple[str, str], float] = field(default_factory=dict)  # (account, person) → when they last wrote
+    opted_out: set[tuple[str, str]] = field(default_factory=set)  # (account, address)
+    last_words: dict[tuple[str, str], float] = field(default_factory=dict)  # (account, address) → when they last wrote
     callbacks: Counter[str] = field(default_factory=Counter)
 
     # What happens, and is written down.
@@ -83,17 +83,18 @@ class State:
         thread.append(message)
         self.threads[person] = thread
         if message.direction == "inbound":
-            self._hear(message, person)
+            self._hear(message, message.sender or "")
         elif message.sender:
             self.owners[message.sender] = message.account
 
-    def _hear(self, message: Message, person: str) -> None:
-        self.last_words[message.account, person] = message.at
+    def _hear(self, message: Message, address: str) -> None:
+        """WhatsApp and SMS are two conversations: a STOP in one does not end the other."""
+        self.last_words[message.account, address] = message.at
         word = message.body.strip().upper()
         if word in STOP:
-            self.opted_out.add((message.account, person))
+            self.opted_out.add((message.account, address))
         elif word in START:
-            self.opted_out.discard((message.account, person))
+            self.opted_out.discard((message.account, address))
 
     def _change(self, message: Message, facts: dict[str, Any]) -> None:
         for name, value in facts.items():
@@ -105,9 +106,9 @@ class State:
 
     # Questions.
 
-    def window_is_open(self, account: str, person: str, now: float) -> bool:
+    def window_is_open(self, account: str, address: str, now: float) -> bool:
         """WhatsApp takes free text only within 24 h of the person's last message."""
-        return now - self.last_words.get((account, person), 0.0) < WINDOW_SECONDS
+        return now - self.last_words.get((account, address), 0.0) < WINDOW_SECONDS
 
     def forget(self) -> None:
         for each in (
