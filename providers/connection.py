@@ -47,8 +47,10 @@ class Answer:
 class Connection(asyncio.Protocol):
     """Made by `create_connection`. While `free`, a call may be made; after one, if its answer allows it."""
 
-    def __init__(self) -> None:
+    def __init__(self, cap: int = BODY_CAP) -> None:
+        """`cap`: an answer of more bytes is none."""
         self.free = False
+        self._cap = cap
         self._loop = asyncio.get_running_loop()
         self._answer: asyncio.Future[Answer] | None = None
         self._parser = httptools.HttpResponseParser(self)
@@ -117,8 +119,8 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         self._body += body
-        if len(self._body) > BODY_CAP:
-            self._fail(f"an answer of more than {BODY_CAP} bytes")
+        if len(self._body) > self._cap:
+            self._fail(f"an answer of more than {self._cap} bytes")
 
     def on_message_complete(self) -> None:
         # An interim answer (100 Continue, 103 Early Hints) is none.

@@ -97,6 +97,22 @@ def is_public(address: str) -> bool:
     return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved
 
 
+def plain_host(parts: SplitResult) -> str:
+    """Return the host as a resolver wants it (full-width digits become plain), or "" if there is none."""
+    host = (parts.hostname or "").removesuffix(".")
+    if host.isascii():
+        return host
+    try:
+        return idna.encode(host, uts46=True).decode().removesuffix(".")
+    except idna.IDNAError:
+        return ""
+
+
+def target_of(parts: SplitResult) -> str:
+    """Return path and query as a request line wants them."""
+    return quote(parts._replace(scheme="", netloc="", fragment="").geturl() or "/", safe=_KEPT_IN_PATH)
+
+
 def resolve(host: str, port: int) -> list[str]:
     """Return the IP addresses of a host. Raises `OSError` when there are none."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -164,28 +180,17 @@ def _parts_fault(url: str, schemes: Sequence[str]) -> str | None:
 
 
 def _is_public_host(parts: SplitResult) -> bool:
-    host = _plain_host(parts)
+    host = plain_host(parts)
     # 2130706433, 0177.0.0.1 and 0x7f.1 are loopback in disguise; of numbers only dotted quads pass.
     if "[" in parts.netloc or _NUMERIC.fullmatch(host):
         return is_public(host)
     return bool(_HOST.fullmatch(host)) and not host.endswith(PRIVATE_SUFFIXES)
 
 
-def _plain_host(parts: SplitResult) -> str:
-    """Return the host as a resolver wants it (full-width digits become plain), or "" if there is none."""
-    host = (parts.hostname or "").removesuffix(".")
-    if host.isascii():
-        return host
-    try:
-        return idna.encode(host, uts46=True).decode().removesuffix(".")
-    except idna.IDNAError:
-        return ""
-
-
 def _hop(url: str, resolver: Resolver, connector: Connector, deadline: float, size: int) -> Fetched | str:
     """Return what one address answers, or where it redirects to."""
     parts = urlsplit(url)
-    host = _plain_host(parts)
+    host = plain_host(parts)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     addresses = _looked_up(resolver, host, port, deadline)
     if not addresses or not all(map(is_public, addresses)):
@@ -197,8 +202,7 @@ def _hop(url: str, resolver: Resolver, connector: Connector, deadline: float, si
     with sock:
         connection = http.client.HTTPConnection(host, port)
         connection.sock = _Wire(sock, deadline)
-        target = quote(parts._replace(scheme="", netloc="", fragment="").geturl() or "/", safe=_KEPT_IN_PATH)
-        connection.request("GET", target, headers={"Connection": "close"})
+        connection.request("GET", target_of(parts), headers={"Connection": "close"})
         return _read(connection.getresponse(), url, size)
 
 
