@@ -27,8 +27,15 @@ from campaigns.models import (
     MessageAttempt,
     SkipReason,
 )
-from crm.consent import phone_hash
-from crm.models import Customer, Promo, PromoUse
+from crm.consent import address_hash, address_of, phone_hash
+from crm.models import (
+    Customer,
+    Delivery,
+    DeliveryAttempt,
+    MarketingCampaign,
+    Promo,
+    PromoUse,
+)
 
 if TYPE_CHECKING:
     from lifecycle.transition import Edge, Lifecycle, Machine
@@ -38,6 +45,8 @@ TOLD = {
     (Broadcast, "schedule"): lambda: {"scheduled_at": timezone.now() + dt.timedelta(days=1)},
     (Campaign, "approve"): lambda: {"enabled_at": timezone.now()},
     (CampaignLeadMessage, "skip"): lambda: {"skip_reason": SkipReason.CANCELLED},
+    (MarketingCampaign, "schedule"): lambda: {"starts_at": timezone.now() + dt.timedelta(days=1)},
+    (Delivery, "skip"): lambda: {"skip_reason": "ended"},
 }
 
 
@@ -253,6 +262,47 @@ class MessageAttemptFactory(_Factory):
     row = factory.SubFactory(CampaignLeadMessageFactory, status="sending")
     account = factory.SelfAttribute("row.account")
     sender = "+15550000000"
-    address = factory.SelfAttribute("row.phone")
+    address = factory.LazyAttribute(lambda attempt: getattr(attempt.row, "phone", None) or attempt.row.address)
     owner = 0
     state = "unknown"
+
+
+class MarketingCampaignFactory(_Factory):
+    """A newsletter by e-mail."""
+
+    class Meta:
+        model = MarketingCampaign
+
+    account = factory.SubFactory(AccountFactory)
+    name = factory.Sequence(lambda n: f"Newsletter {n}")
+    type = "newsletter"
+    channels = factory.LazyFunction(lambda: ["email"])
+    content = factory.LazyFunction(lambda: {"subject": "News", "body": "We are open again."})
+
+
+class DeliveryFactory(_Factory):
+    """An e-mail to one customer."""
+
+    class Meta:
+        model = Delivery
+
+    account = factory.SubFactory(AccountFactory)
+    campaign = factory.SubFactory(MarketingCampaignFactory, account=factory.SelfAttribute("..account"))
+    customer = factory.SubFactory(
+        CustomerFactory,
+        account=factory.SelfAttribute("..account"),
+        email=factory.Sequence(lambda n: f"customer{n}@example.test"),
+    )
+    channel = factory.LazyAttribute(lambda row: row.campaign.channels[0])
+    address = factory.LazyAttribute(lambda row: address_of(row.customer, row.channel))
+    address_hash = factory.LazyAttribute(lambda row: address_hash(row.account.pk, row.channel, row.address))
+    skip_reason = factory.LazyAttribute(lambda row: "no_consent" if row.status == "skipped" else "")
+    status = None
+
+
+class DeliveryAttemptFactory(MessageAttemptFactory):
+    class Meta:
+        model = DeliveryAttempt
+
+    row = factory.SubFactory(DeliveryFactory, status="sending")
+    sender = "shop@example.test"

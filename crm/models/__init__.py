@@ -1,5 +1,16 @@
-"""People, what they allowed, the one stream of what happened, and promo codes."""
+"""People, what they allowed, the one stream of what happened, promo codes, and what is sent to whom."""
 
+from crm.models.marketing import (
+    Audience,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryStatus,
+    LeftOut,
+    MarketingCampaign,
+    MarketingChannel,
+    MarketingStatus,
+    MarketingType,
+)
 from crm.models.people import (
     Channel,
     ConsentEntry,
@@ -13,11 +24,20 @@ from crm.models.people import (
 from crm.models.promo import Promo, PromoShare, PromoStatus, PromoType, PromoUse
 
 __all__ = [
+    "Audience",
     "Channel",
     "ConsentEntry",
     "Customer",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryStatus",
     "Event",
+    "LeftOut",
     "LoyaltyTier",
+    "MarketingCampaign",
+    "MarketingChannel",
+    "MarketingStatus",
+    "MarketingType",
     "Promo",
     "PromoShare",
     "PromoStatus",

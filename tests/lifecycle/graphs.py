@@ -6,6 +6,7 @@ from django.db import connection
 
 from accounts.models import Account
 from campaigns.models import Broadcast, Campaign, CampaignLeadMessage
+from crm.models import Delivery, MarketingCampaign
 from lifecycle.transition import Lifecycle
 from tests import factories
 
@@ -18,6 +19,13 @@ class Drawn(NamedTuple):
 
 REVIEWED = {"pending", "approved", "rejected", "archived"}
 OUTCOMES = {"delivered", "read", "failed", "undelivered"}
+MESSAGE = {
+    "queued": {"sending", "skipped", "failed"},
+    "sending": {"queued", "skipped", "sent", *OUTCOMES},
+    "sent": OUTCOMES,
+    "delivered": {"read"},
+    **{state: set() for state in ("skipped", "read", "failed", "undelivered")},
+}
 DRAWN: dict[type[Lifecycle], Drawn] = {
     Account: Drawn(
         factories.AccountFactory,
@@ -50,15 +58,17 @@ DRAWN: dict[type[Lifecycle], Drawn] = {
             "cancelled": set(),
         },
     ),
-    CampaignLeadMessage: Drawn(
-        factories.CampaignLeadMessageFactory,
-        {"queued", "skipped"},
+    CampaignLeadMessage: Drawn(factories.CampaignLeadMessageFactory, {"queued", "skipped"}, MESSAGE),
+    Delivery: Drawn(factories.DeliveryFactory, {"queued", "skipped"}, MESSAGE),
+    MarketingCampaign: Drawn(
+        factories.MarketingCampaignFactory,
+        {"draft"},
         {
-            "queued": {"sending", "skipped", "failed"},
-            "sending": {"queued", "skipped", "sent", *OUTCOMES},
-            "sent": OUTCOMES,
-            "delivered": {"read"},
-            **{state: set() for state in ("skipped", "read", "failed", "undelivered")},
+            "draft": {"scheduled", "active"},
+            "scheduled": {"active", "draft"},
+            "active": {"paused", "completed"},
+            "paused": {"active", "completed"},
+            "completed": set(),
         },
     ),
 }
@@ -67,9 +77,11 @@ STATES = [(model, state) for model, drawn in DRAWN.items() for state in drawn.ed
 
 def beside(model, status):
     """The columns that constraints tie to `status`, as they must be in that state."""
-    if model is CampaignLeadMessage:
-        return {"skip_reason": "cancelled" if status == "skipped" else ""}
-    return {"scheduled_at": "2030-01-01T00:00:00Z"} if model is Broadcast else {}
+    left_out = {CampaignLeadMessage: "cancelled", Delivery: "ended"}
+    if model in left_out:
+        return {"skip_reason": left_out[model] if status == "skipped" else ""}
+    start = {Broadcast: "scheduled_at", MarketingCampaign: "starts_at"}
+    return {start[model]: "2030-01-01T00:00:00Z"} if model in start else {}
 
 
 def force(row, status):
