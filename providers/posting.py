@@ -19,7 +19,7 @@ from providers.connection import Connection, NoAnswer
 from providers.urls import Resolver, check_url, is_public, plain_host, resolve, target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
     # Address, port and the name its certificate must bear ("" for none) to an open connection.
     Connector = Callable[[str, int, str], Awaitable[Connection]]
@@ -101,24 +101,27 @@ def _origin(parts: SplitResult) -> str:
 async def _connected(parts: SplitResult, resolver: Resolver, connector: Connector, *, anywhere: bool) -> Connection:
     host = plain_host(parts)
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        addresses = await asyncio.get_running_loop().run_in_executor(_look_ups(), resolver, host, port)
-    except (OSError, UnicodeError):
-        addresses = []
-    if not addresses:
-        raise NotPosted("The host has no address.")
+    addresses = await _looked_up(resolver, host, port)
     if not anywhere and not all(map(is_public, addresses)):
         raise NotPosted("The host is not a public one.")
-    name = host if parts.scheme == "https" else ""
-    for address in addresses[:-1]:
+    trouble: OSError | None = None
+    for address in addresses:
         try:
-            return await connector(address, port, name)
-        except OSError:
-            continue
+            return await connector(address, port, host if parts.scheme == "https" else "")
+        except OSError as error:
+            trouble = error
+    raise NotPosted(f"No connection: {type(trouble).__name__}.")
+
+
+async def _looked_up(resolver: Resolver, host: str, port: int) -> Sequence[str]:
+    """At least one address. Raises NotPosted."""
     try:
-        return await connector(addresses[-1], port, name)
-    except OSError as trouble:
-        raise NotPosted(f"No connection: {type(trouble).__name__}.") from None
+        found = await asyncio.get_running_loop().run_in_executor(_look_ups(), resolver, host, port)
+    except (OSError, UnicodeError):
+        found = ()
+    if not found:
+        raise NotPosted("The host has no address.")
+    return found
 
 
 def _request(parts: SplitResult, body: bytes, headers: Mapping[str, str]) -> bytes:

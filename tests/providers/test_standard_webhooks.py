@@ -10,7 +10,8 @@ from standardwebhooks.webhooks import Webhook
 
 from providers.standard_webhooks import SECRET_BYTES, headers, new_secret, signature, verify
 
-VECTOR = json.loads((Path(__file__).parents[1] / "data" / "standard_webhooks.json").read_text())
+VECTORS = json.loads((Path(__file__).parents[1] / "data" / "webhooks" / "signature_vectors.json").read_text())
+VECTOR = next(each for each in VECTORS if each["provider"].startswith("standard-webhooks"))
 BODY, SECRET, AT = VECTOR["body"].encode(), VECTOR["secret"], int(VECTOR["headers"]["svix-timestamp"])
 OTHER = "whsec_" + base64.b64encode(b"x" * SECRET_BYTES).decode()
 
