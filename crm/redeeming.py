@@ -1,81 +1,24 @@
 """How promo codes are used: exactly as often as their limits say, and each order once.
 
-Whoever takes or gives back a use locks the promo's row first, so that nobody waits for anybody crosswise. A use is
-taken by one statement: it asks all conditions on the row it moves, by the database's clock, counts the person and
-writes the ledger. A CHECK or a unique index that says no undoes all of it.
+Whoever takes (`crm.admitting`) or gives back a use locks the promo's row first, so that nobody waits for anybody
+crosswise.
 """
 
 from __future__ import annotations
 
-import json
-from contextlib import nullcontext
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 
 from accounts.secrets import keyed_hash
 from campaigns_project.refusals import Conflict, Invalid, NotFound
-from crm.models import Customer, Promo, PromoShare, PromoUse
-from crm.models.promo import new_use_id
+from crm.admitting import PROMOS, SHARES, USES, Basket, Wish, admit, judge
+from crm.models import Customer, PromoUse
 from crm.promos import PromoUnknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from accounts.models import Account
 
-PROMOS, SHARES, USES = (model._meta.db_table for model in (Promo, PromoShare, PromoUse))
-
-# What a use is taken from: the lines a promo applies to, or the whole order.
-_ELIGIBLE = """
-    CASE WHEN promo.applies_to ? 'items' THEN (
-        SELECT coalesce(sum(line.amount), 0)::bigint
-        FROM jsonb_to_recordset(%(items)s::jsonb) AS line(sku text, amount bigint)
-        WHERE promo.applies_to -> 'items' ? line.sku
-    ) ELSE %(order_amount)s::bigint END"""
-# Half a minor unit and more is rounded up. LEAST passes over a maximum that is not set.
-_DISCOUNT = f"""
-    least(promo.max_discount, {_ELIGIBLE}, CASE promo.type
-        WHEN 'percentage' THEN ({_ELIGIBLE} * promo.value + 5000) / 10000
-        WHEN 'fixed_amount' THEN promo.value
-        ELSE 0 END)"""
-# What must hold, and how it is called when it does not, in the order of telling.
-_CONDITIONS = {
-    "promo_not_active": "promo.enabled",
-    "promo_not_started": "promo.valid_from <= clock_timestamp()",
-    "promo_expired": "(promo.valid_until IS NULL OR promo.valid_until >= clock_timestamp())",
-    "min_order_not_met": "promo.min_order <= %(order_amount)s",
-    "product_mismatch": f"(NOT promo.applies_to ? 'items' OR {_ELIGIBLE} > 0)",
-    "promo_exhausted": f"""
-        (promo.usage_limit IS NULL OR promo.used < promo.usage_limit)
-        AND (promo.budget IS NULL OR promo.spent + {_DISCOUNT} <= promo.budget)""",
-}
-_WHICH = "promo.account_id = %(account)s AND promo.code = %(code)s"
-_TAKE = f"""
-    WITH taken AS (
-        UPDATE {PROMOS} AS promo SET used = used + 1, spent = spent + {_DISCOUNT}
-        WHERE {_WHICH} AND {" AND ".join(f"({condition})" for condition in _CONDITIONS.values())}
-        RETURNING promo.id, promo.per_customer_limit, {_DISCOUNT} AS discount
-    ), counted AS (
-        INSERT INTO {SHARES} AS share (account_id, promo_id, person, used, most)
-        SELECT %(account)s, id, %(person)s, 1, per_customer_limit FROM taken
-        ON CONFLICT (promo_id, person) DO UPDATE SET used = share.used + 1, most = excluded.most
-        RETURNING promo_id
-    )
-    INSERT INTO {USES} (account_id, public_id, promo_id, order_id, person, quantity, order_amount, discount,
-                        held_until, redeemed_at, reason)
-    SELECT %(account)s, %(public_id)s, id, %(order_id)s, %(person)s, 1, %(order_amount)s, discount,
-           clock_timestamp() + %(hold)s * interval '1 second',
-           CASE WHEN %(hold)s::int IS NULL THEN clock_timestamp() END, ''
-    FROM taken JOIN counted ON counted.promo_id = taken.id
-    RETURNING id"""  # noqa: S608 (names of our own tables)
-_ASK = f"""
-    SELECT {_DISCOUNT}, {", ".join(f"({condition})" for condition in _CONDITIONS.values())},
-           (promo.per_customer_limit IS NULL OR promo.per_customer_limit > coalesce(
-               (SELECT share.used FROM {SHARES} AS share
-                WHERE share.promo_id = promo.id AND share.person = %(person)s), 0))
-    FROM {PROMOS} AS promo WHERE {_WHICH}"""  # noqa: S608 (names of our own tables)
 # Gives back the uses it is told, once each. The promo's row is locked.
 _GIVE_BACK = f"""
     WITH ended AS (
@@ -139,16 +82,6 @@ class OrderDiffers(Conflict):
     message = "This order used the code before, for another customer or another amount."
 
 
-@dataclass(frozen=True)
-class Basket:
-    """What a code is asked for; amounts in minor units of the account's currency, a line is {sku, amount}."""
-
-    person: str
-    order_amount: int
-    order_id: str = ""
-    items: list[Mapping[str, Any]] = field(default_factory=list)
-
-
 def person_of(account: Account, *, customer_id: str = "", email: str = "") -> str:
     """Who is counted: a customer we know by id, own reference or e-mail address; else a keyed hash of what was said.
 
@@ -168,10 +101,12 @@ def person_of(account: Account, *, customer_id: str = "", email: str = "") -> st
 
 def ask(account: Account, code: str, basket: Basket) -> int:
     """The discount the basket would get now. Raises PromoUnknown and Refused; changes nothing."""
-    discount, reason = _asked(account, code, basket)
-    if reason:
-        raise Refused(reason)
-    return discount
+    verdict = judge(Wish(account.pk, code, basket))
+    if verdict.promo is None:
+        raise PromoUnknown
+    if verdict.reason:
+        raise Refused(verdict.reason)
+    return verdict.discount
 
 
 def redeem(account: Account, code: str, basket: Basket) -> PromoUse:
@@ -234,58 +169,20 @@ def give_back_overdue(promo: int | None = None) -> int:
 
 
 def _take(account: Account, code: str, basket: Basket, *, hold: int | None) -> PromoUse:
-    pk = _try(account, code, basket, hold)
-    if pk is None:
-        promo = Promo.objects.for_account(account).filter(code=code).values_list("pk", flat=True).first()
-        # What was held too long may be what is in the way.
-        pk = _try(account, code, basket, hold) if promo and give_back_overdue(promo) else None
+    wish = Wish(account.pk, code, basket, hold)
+    verdict = admit(wish)
+    if verdict.promo is None:
+        raise PromoUnknown
+    # What was held too long may be what is in the way.
+    if (verdict.reason or verdict.present) and give_back_overdue(verdict.promo):
+        verdict = admit(wish)
+    if verdict.reason:
+        raise Refused(verdict.reason)
     uses = PromoUse.objects.for_account(account).select_related("promo")
-    if pk is not None:
-        return uses.get(pk=pk)
-    use = uses.filter(promo__code=code, order_id=basket.order_id, quantity=1, ended_at=None).first()
-    if use is None:
-        _discount, reason = _asked(account, code, basket)
-        raise Refused(reason or "promo_exhausted")
+    use = verdict.use or uses.get(pk=verdict.present or 0)
     if (use.person, use.order_amount) != (basket.person, basket.order_amount):
         raise OrderDiffers
     return use
-
-
-def _try(account: Account, code: str, basket: Basket, hold: int | None) -> int | None:
-    """The id of the line written, None when a condition, the person's limit or the order's own use is in the way."""
-    given = {**_given(account, code, basket), "hold": hold, "public_id": new_use_id()}
-    # One statement needs no transaction around it, only a way back out of one that is there.
-    alone = nullcontext() if not connection.in_atomic_block else transaction.atomic()
-    try:
-        with alone, connection.cursor() as cursor:
-            cursor.execute(_TAKE, given)
-            row = cursor.fetchone()
-    except IntegrityError:
-        return None
-    return None if row is None else int(row[0])
-
-
-def _asked(account: Account, code: str, basket: Basket) -> tuple[int, str]:
-    """The discount, and the first reason against it or "". Raises PromoUnknown."""
-    with connection.cursor() as cursor:
-        cursor.execute(_ASK, _given(account, code, basket))
-        row = cursor.fetchone()
-    if row is None:
-        raise PromoUnknown
-    discount, *holding = row
-    reasons = (*_CONDITIONS, "customer_limit_reached")
-    return int(discount), next((reason for reason, holds in zip(reasons, holding, strict=True) if not holds), "")
-
-
-def _given(account: Account, code: str, basket: Basket) -> dict[str, Any]:
-    return {
-        "account": account.pk,
-        "code": code,
-        "person": basket.person,
-        "order_id": basket.order_id,
-        "order_amount": basket.order_amount,
-        "items": json.dumps(basket.items),
-    }
 
 
 def _use(account: Account, public_id: str) -> PromoUse:
@@ -298,7 +195,7 @@ def _use(account: Account, public_id: str) -> PromoUse:
 
 def _give_back(promo: int, which: str, **given: Any) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SELECT FROM {PROMOS} WHERE id = %s FOR UPDATE", [promo])
+        cursor.execute(f"SELECT FROM {PROMOS} WHERE id = %s FOR NO KEY UPDATE", [promo])
         cursor.execute(_GIVE_BACK.format(which=which), {"promo": promo, **given})
         row = cursor.fetchone()
     return 0 if row is None else int(row[0])
