@@ -34,8 +34,8 @@ LONGEST_VALUE = 500
 LONGEST_OBJECT = 10_000
 MOST_EVENTS = 1_000
 WHO = ("customer_id", "external_id", "email", "phone")
-# Of our own events, such as `whatsapp:12:delivered`.
-OURS = "whatsapp:"
+# Of our own events, such as `whatsapp:12:delivered`, and of what providers report.
+OURS = ("whatsapp:", "sendgrid:", "twilio:", "mailchimp:", "hubspot:")
 _ATTRIBUTE = r"[A-Za-z0-9_][A-Za-z0-9_ .-]{0,59}"
 
 
@@ -199,7 +199,7 @@ class EventInput(StrictSerializer):
 
     def validate_event_id(self, event_id: str) -> str:
         if event_id.startswith(OURS):
-            raise serializers.ValidationError(f"Ids that begin with {OURS} are ours.")
+            raise serializers.ValidationError(f"Ids that begin with {event_id.partition(':')[0]}: are ours.")
         return event_id
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
