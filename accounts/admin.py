@@ -125,8 +125,9 @@ class ConnectionAdmin(OperatorAdmin):
     list_display = ("provider", "external_id", "sender", "account", "rate_per_second", "refused_at")
     list_filter = ("provider", chosen("refused", "refused", {"yes": ("Refused", REFUSED), "no": ("Working", ~REFUSED)}))
     list_select_related = ("account",)
-    search_fields = ("^external_id", "^sender", "account__name")
-    fields = ("account", "provider", "external_id", "sender", "rate_per_second", "refused_at", "created_at")
+    search_fields = ("^external_id", "^sender", "^sms_sender", "account__name")
+    fields = ("account", "provider", "external_id", "sender", "sender_name", "sms_sender", "rate_per_second",
+              "refused_at", "created_at")  # fmt: skip
 
     @act(
         "Try again",

@@ -30,15 +30,20 @@ def connect(
     secret: Mapping[str, str],
     by: Any,
     rate_per_second: int = 80,
+    sender_name: str = "",
+    sms_sender: str = "",
 ) -> Connection:
     """Keep new credentials for `provider`, or replace those the account has; a refusal by the provider is forgotten.
 
+    An account has one connection for e-mail: SendGrid replaces a mail server, and the other way round.
     Raises ConnectionTaken when another account has the same external id or sender.
     """
-    connection = Connection.objects.for_account(account).filter(provider=provider).first()
+    replaced = Connection.MAIL if provider in Connection.MAIL else (provider,)
+    connection = Connection.objects.for_account(account).filter(provider__in=replaced).first()
     action = "replace_connection" if connection else "connect"
     connection = connection or Connection(account=account, provider=provider)
-    connection.external_id, connection.sender = external_id, sender
+    connection.provider, connection.external_id = provider, external_id
+    connection.sender, connection.sender_name, connection.sms_sender = sender, sender_name, sms_sender
     connection.secret = dict(secret)
     connection.rate_per_second = rate_per_second
     connection.refused_at = None

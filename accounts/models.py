@@ -126,12 +126,20 @@ class Connection(Owned):
     """An account's credentials at one provider. Secrets reach the database only when sealed with DATA_KEY.
 
     For Twilio: `external_id` is the AccountSid, `sender` the WhatsApp number (E.164) or Messaging Service SID
-    that messages come from, and the secret is `{"auth_token": "…"}`.
+    that messages come from, `sms_sender` what SMS come from (a number, a short code, letters or such a SID; "" while
+    there is none), and the secret is `{"auth_token": "…"}`.
+    For e-mail, which an account has once (`sendgrid` or `smtp`): `external_id` is SendGrid's id of the key, or the
+    sender; `sender` the address that e-mail comes from, `sender_name` its name; the secret of SendGrid is `{"api_key",
+    "webhook_public_key"}`, of a mail server `{"host", "port", "username", "password", "security"}`.
     """
+
+    MAIL: ClassVar = ("sendgrid", "smtp")
 
     provider = models.CharField(max_length=30)
     external_id = models.CharField(max_length=80)
     sender = models.CharField(max_length=80, blank=True)
+    sender_name = models.CharField(max_length=80, blank=True)
+    sms_sender = models.CharField(max_length=80, blank=True)
     sealed = models.BinaryField()
     rate_per_second = models.PositiveIntegerField(default=80)
     # The provider refused our credentials: no call starts until an operator or a new secret clears it.
@@ -146,6 +154,14 @@ class Connection(Owned):
             models.UniqueConstraint(fields=["provider", "external_id"], name="connection_external_id_once"),
             models.UniqueConstraint(
                 fields=["provider", "sender"], condition=~models.Q(sender=""), name="connection_sender_once"
+            ),
+            models.UniqueConstraint(
+                fields=["provider", "sms_sender"], condition=~models.Q(sms_sender=""), name="connection_sms_sender_once"
+            ),
+            models.UniqueConstraint(
+                fields=["account"],
+                condition=models.Q(provider__in=["sendgrid", "smtp"]),
+                name="one_connection_for_mail_per_account",
             ),
         ]
 

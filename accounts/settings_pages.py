@@ -1,4 +1,4 @@
-"""What an account's own people set up: the connection to WhatsApp."""
+"""What an account's own people set up: the connections to WhatsApp and SMS."""
 
 from __future__ import annotations
 
@@ -37,12 +37,19 @@ class TwilioForm(forms.Form):
         help_text="The number with + and country code, or a Messaging Service SID.",
         error_messages={"invalid": "Write the number as +14155238886, or a Messaging Service SID (MG…)."},
     )
+    sms_sender = forms.RegexField(
+        r"\A(\+[1-9][0-9]{6,14}|MG[0-9A-Za-z]{32}|[0-9]{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11})\Z",
+        label="SMS sender",
+        required=False,
+        help_text="Empty while you send no SMS. A number, a short code, up to 11 letters, or a Messaging Service SID.",
+        error_messages={"invalid": "Write a number as +14155238886, a short code, up to 11 letters, or MG…."},
+    )
     rate_per_second = forms.IntegerField(
         label="Messages a second",
         min_value=1,
         max_value=1000,
         initial=80,
-        help_text="What WhatsApp allows this sender.",
+        help_text="What Twilio allows this sender.",
     )
 
 
@@ -57,6 +64,7 @@ class WhatsAppConnection(Page):
             {
                 "account_sid": known.external_id,
                 "sender": known.sender,
+                "sms_sender": known.sms_sender,
                 "rate_per_second": known.rate_per_second,
             }
             if known
@@ -79,11 +87,12 @@ class WhatsAppConnection(Page):
                 secret={"auth_token": said["auth_token"]},
                 by=request.user,
                 rate_per_second=said["rate_per_second"],
+                sms_sender=said["sms_sender"],
             )
         except ConnectionTaken as refusal:
             form.add_error(None, refusal.message)
             return self._page(request, form, status=409)
-        return flash(request, "WhatsApp is connected.", "/settings/whatsapp")
+        return flash(request, "Twilio is connected.", "/settings/whatsapp")
 
     def _page(self, request: HttpRequest, form: TwilioForm, *, status: int = 200) -> HttpResponse:
         return self.show("accounts/whatsapp.html", status=status, form=form, connection=self._connection(request))

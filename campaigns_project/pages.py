@@ -58,7 +58,7 @@ NAVIGATION = (
             ("Promos", "/promos", "tag"),
         ),
     ),
-    ("Settings", (("WhatsApp", "/settings/whatsapp", "phone"),)),
+    ("Settings", (("WhatsApp and SMS", "/settings/whatsapp", "phone"),)),
     ("Developers", (("API docs", "/api/docs/", "code"), ("Design kit", "/kit", "swatch"))),
 )
 

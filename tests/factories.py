@@ -137,6 +137,7 @@ class ConnectionFactory(_Factory):
     provider = "twilio"
     external_id = factory.Sequence(lambda n: f"ACfake{n:028d}")
     sender = factory.Sequence(lambda n: f"+1555{n:07d}")
+    sms_sender = factory.Sequence(lambda n: f"+1556{n:07d}")
     secret = factory.LazyFunction(lambda: {"auth_token": "fake-token"})
 
 

@@ -37,3 +37,21 @@ def test_two_accounts_do_not_share_credentials():
 
     with pytest.raises(ConnectionTaken):
         keep(AccountFactory(), by=None)
+
+
+def test_two_accounts_do_not_send_sms_from_one_number():
+    keep(AccountFactory(), by=None, sms_sender="+14155550100")
+    taken = {"external_id": "ACfake2", "sender": "+14155550199", "secret": {}, "by": None}
+
+    with pytest.raises(ConnectionTaken):
+        connect(AccountFactory(), "twilio", sms_sender="+14155550100", **taken)
+
+
+def test_an_account_has_one_connection_for_mail():
+    account = AccountFactory()
+    first = connect(account, "sendgrid", external_id="SG.1", sender="a@example.com", secret={}, by=None)
+    keep(account, by=None)
+
+    second = connect(account, "smtp", external_id="a@example.com", sender="a@example.com", secret={}, by=None)
+
+    assert (second.pk, Connection.objects.for_account(account).count()) == (first.pk, 2)

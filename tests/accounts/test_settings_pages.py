@@ -14,6 +14,7 @@ SAID = {
     "account_sid": "ACfake" + "0" * 28,
     "auth_token": "sandbox-fake-token",
     "sender": "+14155238886",
+    "sms_sender": "Corner Deli",
     "rate_per_second": "40",
 }
 
@@ -30,13 +31,19 @@ def test_connecting_keeps_the_secret_sealed_and_shows_it_never_again(client, adm
     connection = Connection.objects.get()
 
     assert (answer.status_code, connection.account, connection.rate_per_second) == (303, admin.account, 40)
-    assert connection.secret == {"auth_token": "sandbox-fake-token"}
+    assert (connection.secret, connection.sms_sender) == ({"auth_token": "sandbox-fake-token"}, "Corner Deli")
     assert b"sandbox-fake-token" not in client.get(URL).content + bytes(connection.sealed)
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("account_sid", "SK1"), ("sender", "14155238886"), ("auth_token", ""), ("rate_per_second", "0")],
+    [
+        ("account_sid", "SK1"),
+        ("sender", "14155238886"),
+        ("auth_token", ""),
+        ("rate_per_second", "0"),
+        ("sms_sender", "12"),
+    ],
 )
 def test_what_cannot_be_credentials_is_refused_beside_its_field(client, admin, field, value):
     answer = client.post(URL, SAID | {field: value})
