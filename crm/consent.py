@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from accounts.secrets import keyed_hash
 from campaigns_project.refusals import Forbidden, Invalid
-from crm.models import Channel, ConsentEntry, Suppression
+from crm.models import Channel, ConsentEntry, Suppression, addressing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,11 +20,7 @@ if TYPE_CHECKING:
     from crm.models import Customer
 
 MARKETING = "marketing"
-
-
-def address_hash(account_id: int, channel: str, address: str) -> str:
-    """How the ledger knows an address: a phone (E.164) or e-mail address hashes alike on every channel."""
-    return keyed_hash("address", str(account_id), address.strip().lower() if channel == Channel.EMAIL else address)
+address_hash = addressing.address_hash
 
 
 def phone_hash(account_id: int, phone: str) -> str:

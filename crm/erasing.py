@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _holders: list[Callable[[Customer], None]] = []
 BLANK: dict[str, Any] = {
     **dict.fromkeys(("external_id", "email", "phone", "first_name", "last_name"), ""),
-    **dict.fromkeys(("country", "language", "time_zone", "loyalty_tier"), ""),
+    **dict.fromkeys(("country", "language", "time_zone", "loyalty_tier", *Customer.HASHES), ""),
     "tags": [],
     "attributes": {},
 }

@@ -1,5 +1,6 @@
 """People, what they allowed, the one stream of what happened, promo codes, and what is sent to whom."""
 
+from crm.models.addressing import Channel
 from crm.models.marketing import (
     Audience,
     Delivery,
@@ -12,7 +13,6 @@ from crm.models.marketing import (
     MarketingType,
 )
 from crm.models.people import (
-    Channel,
     ConsentEntry,
     Customer,
     Event,

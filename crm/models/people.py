@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, HashIndex
 from django.db import models
 from django.db.models.functions import Lower, Now
 
 from accounts.scoping import AccountQuerySet, Owned, SameAccount, owned, parent_key
 from campaigns_project.models import new_public_id
+from crm.models.addressing import Channel, address_hashes
 
-
-class Channel(models.TextChoices):
-    EMAIL = "email"
-    SMS = "sms"
-    PUSH = "push"
-    WHATSAPP = "whatsapp"
-    MAIL = "mail"
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class LoyaltyTier(models.TextChoices):
@@ -47,10 +43,20 @@ class Customer(Owned):
 
     What they spent is in the account's currency, in minor units, and moves with order events only (`crm.events`).
     An erased person's row stays without anything personal, so that what was counted stays counted.
+
+    `…_opt_in` is what the ledger of consent says of the address: its last marketing word is `granted`, and no
+    suppression stands. PostgreSQL keeps these columns and `updated_at` itself, whoever writes customers or the ledger
+    (migration 0006), so that segments need no join. `…_hash` is how the ledger knows the addresses.
     """
 
-    # Moved by events, not by people: no new version of what somebody edits.
-    unversioned: ClassVar = ("total_spent_minor", "order_count", "last_order_at", "updated_at")
+    OPT_INS: ClassVar = ("email_opt_in", "sms_opt_in", "push_opt_in", "whatsapp_opt_in")
+    HASHES: ClassVar = ("email_hash", "phone_hash", "own_hash")
+    # Moved by events and by the ledger, not by people: no new version of what somebody edits.
+    unversioned: ClassVar = (
+        *("total_spent_minor", "order_count", "last_order_at", "updated_at"),
+        *OPT_INS,
+        *HASHES,
+    )
 
     public_id = models.CharField(max_length=40, default=new_customer_id, editable=False)
     external_id = models.CharField(max_length=120, blank=True)
@@ -67,6 +73,14 @@ class Customer(Owned):
     total_spent_minor = models.BigIntegerField(default=0, db_default=0, editable=False)
     order_count = models.IntegerField(default=0, db_default=0, editable=False)
     last_order_at = models.DateTimeField(null=True, blank=True, editable=False)
+    email_opt_in = models.BooleanField(default=False, db_default=False, editable=False)
+    sms_opt_in = models.BooleanField(default=False, db_default=False, editable=False)
+    push_opt_in = models.BooleanField(default=False, db_default=False, editable=False)
+    whatsapp_opt_in = models.BooleanField(default=False, db_default=False, editable=False)
+    email_hash = models.CharField(max_length=64, blank=True, editable=False)
+    phone_hash = models.CharField(max_length=64, blank=True, editable=False)
+    # Of our own id: on channels without an address of their own.
+    own_hash = models.CharField(max_length=64, blank=True, editable=False)
     erased_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True)
@@ -88,11 +102,31 @@ class Customer(Owned):
                 condition=~models.Q(external_id=""),
                 name="customer_external_id_once",
             ),
+            models.CheckConstraint(
+                name="customer_addresses_are_hashed",
+                condition=~(models.Q(email="") ^ models.Q(email_hash=""))
+                & ~(models.Q(phone="") ^ models.Q(phone_hash=""))
+                & (models.Q(erased_at__isnull=False) | ~models.Q(own_hash="")),
+            ),
         ]
-        indexes = [GinIndex(fields=["tags"], name="customer_tags")]
+        indexes = [
+            GinIndex(fields=["tags"], name="customer_tags"),
+            *(
+                HashIndex(fields=[column], name=f"customer_by_{column}", condition=~models.Q(**{column: ""}))
+                for column in ("email_hash", "phone_hash", "own_hash")
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.first_name} {self.last_name}".strip() or self.email or self.phone or self.public_id
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **options: Any) -> None:
+        hashes = {} if self.erased_at else address_hashes(self.account_id, self.public_id, self.email, self.phone)
+        for name, value in hashes.items():
+            setattr(self, name, value)
+        if update_fields is not None:
+            update_fields = {*update_fields, *hashes}
+        super().save(*args, update_fields=update_fields, **options)
 
 
 class ConsentEntry(Owned):
