@@ -214,6 +214,15 @@ TWILIO_CONTENT_URL = env.str("TWILIO_CONTENT_URL", default=SANDBOX_URL).rstrip("
 TWILIO_TIMEOUT_SECONDS = env.float("TWILIO_TIMEOUT_SECONDS", default=10)
 TWILIO_SLOWEST_SECONDS = env.float("TWILIO_SLOWEST_SECONDS", default=60)
 TWILIO_QUIET_SECONDS = env.float("TWILIO_QUIET_SECONDS", default=900)
+# E-mail: SendGrid's API; where it or a mail server answers, and over how many connections of this process.
+SENDGRID_API_URL = env.str("SENDGRID_API_URL", default=f"{SANDBOX_URL}/v3").rstrip("/")
+MAIL_TIMEOUT_SECONDS = env.float("MAIL_TIMEOUT_SECONDS", default=20)
+SENDGRID_CONNECTIONS = env.int("SENDGRID_CONNECTIONS", default=50)
+SMTP_CONNECTIONS = env.int("SMTP_CONNECTIONS", default=20)
+# Mail servers (host:port) that may be inside our own network; only the sandbox, and only while it is in use.
+SANDBOX_SMTP_PORT = env.int("SANDBOX_SMTP_PORT", default=SANDBOX_PORT + 25)
+_SANDBOXED = SENDGRID_API_URL.startswith(SANDBOX_URL)
+SMTP_TRUSTED = env.list("SMTP_TRUSTED", default=[f"127.0.0.1:{SANDBOX_SMTP_PORT}"] if _SANDBOXED else [])
 # How often WhatsApp is asked about a template in review; decided ones are asked about 15 times less often.
 TEMPLATE_POLL_SECONDS = env.float("TEMPLATE_POLL_SECONDS", default=2 if TWILIO_CONTENT_URL == SANDBOX_URL else 30)
 # Where operators look an id up (`{id}`); nowhere while the sandbox answers.

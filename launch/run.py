@@ -58,13 +58,14 @@ class Run:
     """One run: the order in which things start, and the order in which they end."""
 
     def __init__(self, data_dir: Path) -> None:
-        """Everything is kept under `data_dir`; PORT and SANDBOX_PORT come from the environment."""
+        """Everything is kept under `data_dir`; PORT and the sandbox's two come from the environment."""
         self.data_dir = data_dir
         self.begun = time.monotonic()
         self.supervisor = Supervisor(self.say)
         self.server: Server | None = None
         self.port = int(os.environ.setdefault("PORT", "8000"))
         self.sandbox_port = int(os.environ.setdefault("SANDBOX_PORT", "8100"))
+        self.smtp_port = int(os.environ.setdefault("SANDBOX_SMTP_PORT", str(self.sandbox_port + 25)))
         os.environ["DATA_DIR"] = str(data_dir)
         os.environ["PYTHONUNBUFFERED"] = "1"
 
@@ -90,7 +91,8 @@ class Run:
 
     def _start(self) -> None:
         processes.end_everything(self.data_dir)
-        for name, port in (("PORT", self.port), ("SANDBOX_PORT", self.sandbox_port)):
+        wanted = {"PORT": self.port, "SANDBOX_PORT": self.sandbox_port, "SANDBOX_SMTP_PORT": self.smtp_port}
+        for name, port in wanted.items():
             if not ports.is_free(port):
                 raise CannotRunError(f"port {port} is taken by another program; set {name} to a free one")
         self._watch()

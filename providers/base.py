@@ -169,15 +169,18 @@ class SendGridKey:
     api_key: str = field(repr=False)
 
 
+Security: TypeAlias = Literal["none", "starttls", "tls"]
+
+
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
-    """Who sends e-mail through a mail server. `security` is none, starttls or tls; no username: no log-in."""
+    """Who sends e-mail through a mail server. No username: no log-in."""
 
     host: str
     port: int
     username: str = ""
     password: str = field(default="", repr=False)
-    security: Literal["none", "starttls", "tls"] = "starttls"
+    security: Security = "starttls"
 
 
 MailCredentials: TypeAlias = SendGridKey | SmtpServer

@@ -34,17 +34,17 @@ class Control:
         self.post("reset")
         self.settings(**({"approve_after_ms": 0, "callback_delay_ms": 0} | settings))
 
-    def settings(self, **wanted):
-        return self.post("faults", wanted)
+    def settings(self, provider="twilio", **wanted):
+        return self.post("faults", wanted, provider=provider)
 
-    def log(self, **query):
-        return self.get("log", provider="twilio", **query)["messages"]
+    def log(self, provider="twilio", **query):
+        return self.get("log", provider=provider, **query)["messages"]
 
     def calls(self, **query):
         return self.get("calls", **query)["calls"]
 
-    def summary(self):
-        return self.get("summary")
+    def summary(self, provider="twilio"):
+        return self.get("summary", provider=provider)
 
     def write(self, *, sender, to, body, **more):
         """Somebody writes to us; returns {"sid", "status" of our webhook}."""
@@ -56,8 +56,9 @@ class Control:
     def get(self, name, **query):
         return self._read(requests.get(f"{self.url}/_sandbox/{name}", params=query, timeout=30))
 
-    def post(self, name, document=None):
-        return self._read(requests.post(f"{self.url}/_sandbox/{name}", json=document or {}, timeout=30))
+    def post(self, name, document=None, **query):
+        url = f"{self.url}/_sandbox/{name}"
+        return self._read(requests.post(url, json=document or {}, params=query, timeout=30))
 
     def _read(self, answer):
         assert answer.status_code == 200, answer.text
@@ -68,6 +69,7 @@ class Control:
 class SandboxProcess(Control):
     folder: Path
     port: int = field(default_factory=free_port)
+    smtp_port: int = field(default_factory=free_port)
     process: subprocess.Popen | None = None
 
     @property
@@ -78,7 +80,9 @@ class SandboxProcess(Control):
         self.process = subprocess.Popen(
             [sys.executable, "-m", "providers.sandbox"],
             cwd=ROOT,
-            env=os.environ | {"DATA_DIR": str(self.folder), "SANDBOX_PORT": str(self.port)} | environment,
+            env=os.environ
+            | {"DATA_DIR": str(self.folder), "SANDBOX_PORT": str(self.port), "SANDBOX_SMTP_PORT": str(self.smtp_port)}
+            | environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -1,6 +1,7 @@
 """The providers' stand-in: one process on loopback that speaks their wire formats and keeps its own record.
 
-`python -m providers.sandbox` serves on 127.0.0.1:SANDBOX_PORT (8100); its state is in DATA_DIR/sandbox.
+`python -m providers.sandbox` serves on 127.0.0.1:SANDBOX_PORT (8100), and e-mail also on SANDBOX_SMTP_PORT (25 above);
+its state is in DATA_DIR/sandbox.
 What it accepted is written before it answers, so a `kill -9` forgets nothing; only a reset empties it.
 It shares no code with the clients it tests, and signs with the providers' official libraries.
 
@@ -9,9 +10,17 @@ Twilio (any AccountSid of `AC` + 32 letters or digits, any token; both api.twili
     POST, GET   /v1/Content         GET, PUT, DELETE /v1/Content/{HX}         GET /v1/ContentAndApprovals
     POST        /v1/Content/{HX}/ApprovalRequests/whatsapp        GET /v1/Content/{HX}/ApprovalRequests
 
+SendGrid (any key of the form `SG.…`; one account for each first part of a key)
+    POST        /v3/mail/send
+    PATCH       /v3/user/webhooks/event/settings {"enabled", "url"}     …/settings/signed → {"public_key"}
+    Events are posted signed, by a key pair that anybody can make, until they are taken.
+    +refused@, +forbidden@ and +large@ are refused with 400, 403 and 413; +bounce@, +blocked@, +dropped@, +deferred@,
+    +delivered@, +open@, +click@, +unsubscribe@ and +spamreport@ have that story; see `mail.smtp` for the mail server's.
+
 Control (JSON; refusals are 400 with `{"error": …}`)
-    GET  /_sandbox/log?provider=twilio[&since=&to=&key=&offset=&limit=]  every accepted message, oldest first
+    GET  /_sandbox/log?provider=twilio|sendgrid|smtp[&since=&to=&key=&offset=&limit=]  what was accepted, oldest first
     GET  /_sandbox/calls[?since=&offset=&limit=]  every call as it arrived (epoch seconds), with its outcome
+    calls, summary and faults take `provider` too: twilio unless it says otherwise
     GET  /_sandbox/summary       counts: accepted, people, doubled, calls by outcome, callbacks
     GET, POST /_sandbox/faults   the settings of `faults.Settings`; POST changes the ones named
     POST /_sandbox/reset         forget everything, settings included

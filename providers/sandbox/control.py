@@ -13,6 +13,7 @@ from providers.sandbox.wire import RefusedError, read_json, whole_number
 
 if TYPE_CHECKING:
     from providers.sandbox.journal import Journal
+    from providers.sandbox.provider import Provider
     from providers.sandbox.twilio import Twilio
 
 MOST = 10**9 - 1
@@ -32,7 +33,8 @@ def _slice(request: web.Request) -> slice:
 
 @dataclass(slots=True)
 class Control:
-    providers: dict[str, Twilio]
+    providers: dict[str, Provider]
+    twilio: Twilio
     journal: Journal
 
     def routes(self) -> list[web.RouteDef]:
@@ -48,7 +50,7 @@ class Control:
             web.post("/_sandbox/templates/{sid}", self.rule),
         ]
 
-    def _provider(self, request: web.Request) -> Twilio:
+    def _provider(self, request: web.Request) -> Provider:
         name = request.query.get("provider", "twilio")
         if name not in self.providers:
             raise RefusedError(f"provider must be one of {', '.join(self.providers)}")
@@ -89,9 +91,9 @@ class Control:
         return web.json_response({"status": "empty"})
 
     async def inbound(self, request: web.Request) -> web.Response:
-        return web.json_response(await self._provider(request).write_to_us(await read_json(request)))
+        return web.json_response(await self.twilio.write_to_us(await read_json(request)))
 
     async def rule(self, request: web.Request) -> web.Response:
-        ruled = self._provider(request).rule(request.match_info["sid"], await read_json(request))
+        ruled = self.twilio.rule(request.match_info["sid"], await read_json(request))
         self.journal.flush()
         return web.json_response(ruled)

@@ -118,7 +118,7 @@ class Exchange:
             return call.refuse(500)
         answer = call.act(call.entry)
         if answer.status >= 400:  # noqa: PLR2004  # an HTTP refusal of the provider's own outranks the fault
-            call.entry.outcome = f"refused:{json.loads(answer.body)['code']}"
+            call.entry.outcome = f"refused:{json.loads(answer.body).get('code', answer.status)}"
             return answer
         match call.fate:
             case Fate.STATUS_500_ACCEPTED:

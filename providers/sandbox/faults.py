@@ -90,6 +90,7 @@ class Settings:
     callback_reorder: float = _setting(_share, 0.0)  # this share of the messages calls back last status first
     callback_delay_ms: float = _setting(_milliseconds, 300.0)  # between two statuses of a message
     read_share: float = _setting(_share, 0.4)
+    click_share: float = _setting(_share, 0.5)  # of the e-mails that are read and have a link
     # The rest of the provider.
     approve_after_ms: float = _setting(_milliseconds, 3000.0)
     list_lag_ms: float = _setting(_milliseconds, 0.0)  # a new message is in the list only after this

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from providers.sandbox import control, phone
 from providers.sandbox.journal import Journal
+from providers.sandbox.mail import SendGrid, Smtp
 from providers.sandbox.twilio import Twilio
 from providers.sandbox.twilio.doors import in_twilios_words
 from providers.sandbox.wire import EARLY_SECONDS, refusals, reset, same_origin
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from providers.sandbox.exchange import Answer, Call
+    from providers.sandbox.provider import Provider
 
-PROVIDERS = (Twilio,)
 HOST = "127.0.0.1"
 LARGEST_FAST_REQUEST = 64 * 1024
 KEEP_ALIVE_SECONDS = 3600.0
@@ -153,18 +154,22 @@ class FastLane(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def serving(folder: Path, port: int) -> AsyncIterator[str]:
-    """Serve on loopback `port` with the state in `folder` until the context ends; yields the URL.
+async def serving(folder: Path, port: int, smtp_port: int) -> AsyncIterator[str]:
+    """Serve on loopback with the state in `folder` until the context ends; yields the URL of `port`.
 
-    Raises OSError when the port is taken, JournalInUseError when the folder is.
+    Raises OSError when a port is taken, JournalInUseError when the folder is.
     """
     async with AsyncExitStack() as ending:
         journal = Journal(folder)
         ending.callback(journal.close)
-        providers = {each.name: each(journal) for each in PROVIDERS}
+        twilio = Twilio(journal)
+        every: tuple[Provider, ...] = (twilio, SendGrid(journal), Smtp(journal, smtp_port))
+        providers = {each.name: each for each in every}
         for record in journal.records():
             providers[record["p"]].replay(record)
-        runner = web.AppRunner(_application(providers, journal), access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS)
+        runner = web.AppRunner(
+            _application(providers, twilio, journal), access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS
+        )
         await runner.setup()
         ending.push_async_callback(runner.cleanup)
         assert runner.server
@@ -172,18 +177,18 @@ async def serving(folder: Path, port: int) -> AsyncIterator[str]:
             await provider.start()
             ending.push_async_callback(provider.stop)
         connections: set[asyncio.Transport] = set()
-        lane = partial(FastLane, providers["twilio"], runner.server, connections)
+        lane = partial(FastLane, twilio, runner.server, connections)
         server = await asyncio.get_running_loop().create_server(lane, HOST, port, backlog=1024)
         ending.callback(_close, server, connections)
         yield f"http://{HOST}:{port}"
 
 
-def _application(providers: dict[str, Twilio], journal: Journal) -> web.Application:
+def _application(providers: dict[str, Provider], twilio: Twilio, journal: Journal) -> web.Application:
     app = web.Application(middlewares=[same_origin, refusals, in_twilios_words])
     for provider in providers.values():
         app.add_routes(provider.routes())
-    app.add_routes(control.Control(providers, journal).routes())
-    app.add_routes(phone.Phone(providers["twilio"]).routes())
+    app.add_routes(control.Control(providers, twilio, journal).routes())
+    app.add_routes(phone.Phone(twilio).routes())
     return app
 
 
@@ -193,21 +198,22 @@ def _close(server: asyncio.Server, connections: set[asyncio.Transport]) -> None:
         transport.close()
 
 
-async def _serve_until_stopped(folder: Path, port: int) -> None:
+async def _serve_until_stopped(folder: Path, port: int, smtp_port: int) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    async with serving(folder, port) as url:
+    async with serving(folder, port, smtp_port) as url:
         log.info("the providers' sandbox answers at %s, its phone at %s/phone", url, url)
         await stopped.wait()
 
 
 def main() -> None:
-    """Serve as the environment says (SANDBOX_PORT, DATA_DIR, PUBLIC_BASE_URL) until SIGINT or SIGTERM."""
+    """Serve as the environment says (SANDBOX_PORT, SANDBOX_SMTP_PORT, DATA_DIR, PUBLIC_BASE_URL) until a signal."""
     # Nearly all objects here live as long as the process; looking through them stops the answers.
     gc.set_threshold(100_000, 50, 100)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     here = Path(__file__).resolve().parents[2]
     folder = Path(os.environ.get("DATA_DIR") or here / ".data") / "sandbox"
-    asyncio.run(_serve_until_stopped(folder, int(os.environ.get("SANDBOX_PORT", "8100"))))
+    port = int(os.environ.get("SANDBOX_PORT", "8100"))
+    asyncio.run(_serve_until_stopped(folder, port, int(os.environ.get("SANDBOX_SMTP_PORT", port + 25))))

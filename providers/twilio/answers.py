@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from providers.answers import garbled, json_object, plain
 from providers.base import Refused, Unknown
 from providers.twilio.codes import meaning_of
 
@@ -14,29 +14,10 @@ if TYPE_CHECKING:
     from providers.http import Answer
     from providers.twilio.codes import Meaning
 
-_TOLD = 300
 _LARGEST_CODE = 999_999_999
 _WORD = re.compile(r"[A-Za-z_-]{1,40}")
 # These are refusals whatever the body says, and this is the code they carry at Twilio.
 _ALWAYS: dict[int, int] = {HTTPStatus.UNAUTHORIZED: 20003, HTTPStatus.TOO_MANY_REQUESTS: 20429}
-
-
-def is_success(answer: Answer) -> bool:
-    return HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
-
-
-def json_object(body: bytes) -> dict[str, Any] | None:
-    """The JSON object in `body`, or None if it is anything else."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def plain(text: object) -> str:
-    """The text's first 300 characters, without those that PostgreSQL cannot keep."""
-    return str(text)[:_TOLD].encode(errors="replace").decode().replace("\x00", "")
 
 
 def word(value: object) -> str | None:
@@ -47,11 +28,6 @@ def word(value: object) -> str | None:
 def code_of(value: object) -> int:
     """An error code, or 0 for what is none."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LARGEST_CODE else 0
-
-
-def garbled(answer: Answer) -> Unknown:
-    """An answer that does not say what it should."""
-    return Unknown(plain(f"HTTP {answer.status}: {answer.body[:_TOLD].decode(errors='replace')}"))
 
 
 def refused_or_unknown(answer: Answer) -> Refused | Unknown:

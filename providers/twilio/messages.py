@@ -18,9 +18,10 @@ from urllib.parse import quote_plus, urlencode
 
 from django.conf import settings
 
+from providers.answers import garbled, is_success, json_object, not_sent, plain
 from providers.base import Accepted, Found, Outcome, Refused, Unknown, Unreachable
 from providers.http import NoAnswer, NotSent, Pool
-from providers.twilio.answers import code_of, garbled, is_success, json_object, plain, refused_or_unknown, word
+from providers.twilio.answers import code_of, refused_or_unknown, word
 
 if TYPE_CHECKING:
     from providers.base import Credentials, Outgoing, TextMessage
@@ -34,11 +35,6 @@ MOST_PAGES = 20
 _FORM = "application/x-www-form-urlencoded"
 _MESSAGE_SID = re.compile(r"(?:SM|MM)[0-9a-fA-F]{32}")
 _SERVICE_SID = re.compile(r"MG[0-9a-fA-F]{32}")
-
-
-def not_sent(error: Exception) -> Refused:
-    """The outcome of a call that never left: nothing was done, and the next try may reach them."""
-    return Refused(code="connect", message=plain(error), retry=True)
 
 
 class _Messages:

@@ -19,10 +19,10 @@ from twilio.rest.content.v1.content import ContentList
 from twilio.rest.content.v1.content.approval_create import ApprovalCreateList
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
+from providers.answers import garbled, is_success, json_object, not_sent, plain
 from providers.base import Accepted, ApprovalState, Outcome, Refused, Unknown, Unreachable
 from providers.http import Answer
-from providers.twilio.answers import garbled, is_success, json_object, plain, refused_or_unknown, word
-from providers.twilio.messages import not_sent
+from providers.twilio.answers import refused_or_unknown, word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -26,7 +26,7 @@ def folder():
 @pytest.fixture
 def run(folder):
     """Starts bin/run's own program on a data folder of its own, and ends what is left of it."""
-    given = {name: str(ports.remembered(folder / name)) for name in ("PORT", "SANDBOX_PORT")}
+    given = {name: str(ports.remembered(folder / name)) for name in ("PORT", "SANDBOX_PORT", "SANDBOX_SMTP_PORT")}
     inherited = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "BROKER_URL"}}
     data_dir = folder / "data"
     started = []

@@ -32,7 +32,7 @@ def until(true, seconds=10):
 
 class Box(Control):
     def __init__(self, folder):
-        self.folder, self.port, self.errors = folder, free_port(), []
+        self.folder, self.port, self.smtp_port, self.errors = folder, free_port(), free_port(), []
         self.url = f"http://127.0.0.1:{self.port}"
 
     @contextlib.contextmanager
@@ -49,7 +49,7 @@ class Box(Control):
     async def _serve(self, ready):
         self.loop, self.over = asyncio.get_running_loop(), asyncio.Event()
         self.loop.set_exception_handler(lambda _loop, context: self.errors.append(context))
-        async with serving(self.folder, self.port):
+        async with serving(self.folder, self.port, self.smtp_port):
             ready.set()
             await self.over.wait()
 

@@ -13,6 +13,7 @@ import aiohttp
 from twilio.request_validator import RequestValidator
 from yarl import URL
 
+from providers.sandbox.callback import CONNECTIONS, poster
 from providers.sandbox.twilio.errors import message_of
 from providers.sandbox.twilio.message import FAILING, Message, phone_of
 
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from providers.sandbox.exchange import Exchange
     from providers.sandbox.twilio.state import State
 
-CONNECTIONS = 32
 RETRY_SECONDS = 0.5
-TIMEOUT = aiohttp.ClientTimeout(total=15, sock_connect=5)
 
 
 @dataclass(slots=True)
@@ -85,11 +84,7 @@ class Postman:
 
     async def start(self) -> None:
         """Take up every message whose callbacks were not all tried before the last stop."""
-        self._http = aiohttp.ClientSession(
-            timeout=TIMEOUT,
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS),
-            skip_auto_headers=("Accept-Encoding",),
-        )
+        self._http = poster()
         self._workers = [asyncio.create_task(self._work()) for _ in range(CONNECTIONS)]
         for message in self._state.messages.values():
             if not message.called_back:
