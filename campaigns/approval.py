@@ -152,7 +152,7 @@ def template_lane() -> Lane:
         scope_open="merchant.status = 'active' AND link.refused_at IS NULL",
         row_due="m.status = 'unsubmitted' AND m.submitted_at IS NOT NULL",
         skips={},
-        waits="",
+        waits={},
         sender="link.external_id",
         address="m.id::text",
         payload=PAYLOAD,

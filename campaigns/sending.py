@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
-import time
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -16,6 +13,7 @@ from accounts.secrets import keyed_hash
 from campaigns.models import Broadcast, CampaignLeadMessage, MessageAttempt, MessageStatus, SkipReason
 from crm.consent import suppressed_sql
 from dispatch.database import in_thread
+from dispatch.keeping import Kept
 from dispatch.lane import Call, Lane, OpenQuestion
 from dispatch.statements import move
 from providers.base import Credentials, Outgoing, Refused
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from providers.base import Found, Messenger, Outcome
 
 LANE = "whatsapp"
-CREDENTIALS_SECONDS = 5.0
 
 SCOPE = """
 campaigns_broadcast scope
@@ -71,12 +68,11 @@ class Caller:
 
     def __init__(self, messenger: Messenger) -> None:
         self.messenger = messenger
-        self._kept: dict[int, tuple[float, Credentials]] = {}
-        self._looks: dict[int, asyncio.Task[Credentials]] = {}
+        self.credentials = Kept(credentials_of)
 
     async def prepare(self, call: Call) -> None:
         """Have the credentials at hand when the call's turn comes."""
-        await self._credentials(call.payload["connection"])
+        await self.credentials.get(call.payload["connection"])
 
     async def call(self, call: Call) -> Outcome:
         """Send one message, once."""
@@ -90,7 +86,7 @@ class Caller:
             callback_url=callback_url(call.key),
         )
         try:
-            credentials = await self._credentials(payload["connection"])
+            credentials = await self.credentials.get(payload["connection"])
         except (DatabaseError, Connection.DoesNotExist) as trouble:
             # Nothing has left yet.
             return Refused("credentials", str(trouble), retry=True)
@@ -100,35 +96,8 @@ class Caller:
         """What the provider has from this sender to this number since the call; may raise Unreachable."""
         connection = await in_thread(_connection_of, question.account_id)
         return await self.messenger.find(
-            question.address, question.sender, question.called_at, await self._credentials(connection)
+            question.address, question.sender, question.called_at, await self.credentials.get(connection)
         )
-
-    async def _credentials(self, connection_id: int) -> Credentials:
-        """Kept for a few seconds, and looked up anew before they are too old, so that no call waits for it."""
-        kept_at, credentials = self._kept.get(connection_id, (-math.inf, None))
-        age = time.monotonic() - kept_at
-        if age > CREDENTIALS_SECONDS and connection_id not in self._looks:
-            # One look for all calls that need it now, not a database session for each.
-            look = self._looks[connection_id] = asyncio.create_task(self._look(connection_id))
-            look.add_done_callback(_noticed)
-        if credentials and age < 2 * CREDENTIALS_SECONDS:
-            return credentials
-        # A call that is given up must not take the others' look with it.
-        return await asyncio.shield(self._looks[connection_id])
-
-    async def _look(self, connection_id: int) -> Credentials:
-        try:
-            credentials = await in_thread(credentials_of, connection_id)
-        finally:
-            del self._looks[connection_id]
-        self._kept[connection_id] = time.monotonic(), credentials
-        return credentials
-
-
-def _noticed(look: asyncio.Task[Credentials]) -> None:
-    """Whoever needs the credentials is told; a look ahead that failed is made again."""
-    if not look.cancelled():
-        look.exception()
 
 
 def _connection_of(account_id: int) -> int:
@@ -168,7 +137,7 @@ def whatsapp_lane() -> Lane:
         scope_open=SCOPE_OPEN,
         row_due="m.status = 'queued'",
         skips={SkipReason.OPTED_OUT: OPTED_OUT, SkipReason.ALREADY_SENT: ALREADY_SENT},
-        waits="",
+        waits={},
         sender="link.sender",
         address="m.phone",
         payload=PAYLOAD,

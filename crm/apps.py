@@ -5,3 +5,12 @@ class CrmConfig(AppConfig):
     name = "crm"
     verbose_name = "Customers and consent"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from crm import attributing, delivering, events, feedback, responding
+        from crm.models import MarketingChannel
+        from dispatch import lane
+
+        lane.register(delivering.LANES[MarketingChannel.SMS], delivering.text_lane)
+        feedback.listens(responding.hear)
+        events.listens(attributing.hear)

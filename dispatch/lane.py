@@ -75,8 +75,8 @@ class Lane:
     row_due: str
     # SQL boolean by reason: the row is skipped for good.
     skips: Mapping[str, str]
-    # SQL boolean: not now, but soon (besides the pair rate, which every lane with `paired` keeps).
-    waits: str
+    # SQL boolean → SQL seconds: not now, but after so long (besides the pair rate, kept by every lane with `paired`).
+    waits: Mapping[str, str]
     sender: str
     address: str
     # SQL: a jsonb of what `call` needs.
@@ -93,7 +93,8 @@ class Lane:
     queued: str
     failed: str
     call: Callable[[Call], Awaitable[Outcome]]
-    find: Callable[[OpenQuestion], Awaitable[Sequence[Found]]]
+    # None: the provider cannot be asked. What is unknown stays so until it reports, or an operator says.
+    find: Callable[[OpenQuestion], Awaitable[Sequence[Found]]] | None
     # Blocking; called in a thread after the commit, for effects beyond one row: ("pause_campaign", row id, code).
     react: Callable[[str, int, str], None]
     # Blocking; called by the sweep: start what is due, give forgotten rows a lease, complete what is done.

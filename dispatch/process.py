@@ -48,7 +48,7 @@ class Process:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop.set)
-        housework = [self._again(Reconciler(lane).run) for lane in self.lanes]
+        housework = [self._again(Reconciler(lane, lane.find).run) for lane in self.lanes if lane.find]
         housework += [self._every(SWEEP_SECONDS, sweeping.sweep), self._every(INBOX_SECONDS, inbox.apply_all)]
         background = [asyncio.create_task(each) for each in housework]
         for task in background:

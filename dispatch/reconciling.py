@@ -22,6 +22,8 @@ from dispatch.statements import recorded, statements
 from providers.base import Found, Unreachable
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     import psycopg
 
 log = structlog.get_logger(__name__)
@@ -36,8 +38,9 @@ ABSENCES = 2
 class Reconciler:
     """Asks about unknown attempts of one lane, over a database connection of its own."""
 
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, lane: Lane, find: Callable[[OpenQuestion], Awaitable[Sequence[Found]]]) -> None:
         self.lane = lane
+        self.find = find
         self.sql = statements(lane)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -64,7 +67,7 @@ class Reconciler:
 
     async def _look_up(self, question: OpenQuestion) -> list[Found] | None:
         try:
-            return list(await self.lane.find(question))
+            return list(await self.find(question))
         except Unreachable as refusal:
             log.warning("not answered", lane=self.lane.name, attempt=question.attempt_id, detail=str(refusal))
             return None

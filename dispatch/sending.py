@@ -196,10 +196,9 @@ class LaneSender:
             if each["attempt_id"] is not None:
                 call = Call(each["attempt_id"], keys[each["id"]], each["id"], each["payload"])
                 self._start(self._call(call, slot[each["id"]], opened_at))
-        later = [each["id"] for each in verdicts if _is_later(each)]
         held = [each for each in verdicts if each["verdict"] == "hold"]
-        if later:
-            await connection.execute(self.sql.postpone, {"ids": later, "delay": POSTPONE_SECONDS})
+        for delay, rows in _later(verdicts).items():
+            await connection.execute(self.sql.postpone, {"ids": rows, "delay": delay})
         self.backlog.dealt_with(set(slot) - {each["id"] for each in held})
         await self._hold(connection, held)
 
@@ -265,9 +264,14 @@ class LaneSender:
             await in_thread(self.lane.react, effect, row_id, code)
 
 
-def _is_later(verdict: dict[str, Any]) -> bool:
-    """Not now: for a reason of the lane's, or because another attempt was open a moment before."""
-    return verdict["verdict"] == "later" or (verdict["verdict"] == "open" and verdict["attempt_id"] is None)
+def _later(verdicts: list[dict[str, Any]]) -> dict[float, list[int]]:
+    """Row ids by seconds to wait: for a reason of the lane's, or because another attempt was open a moment before."""
+    found: dict[float, list[int]] = {}
+    for each in verdicts:
+        word, _, seconds = each["verdict"].partition(":")
+        if word == "later" or (word == "open" and each["attempt_id"] is None):
+            found.setdefault(max(float(seconds or 0), POSTPONE_SECONDS), []).append(each["id"])
+    return found
 
 
 class Session:

@@ -170,7 +170,7 @@ def statements(lane: Lane) -> Statements:
 def _verdicts(lane: Lane) -> str:
     """What speaks against a call, in this order: gone, held with its scope, skipped for a reason, to be asked later.
 
-    A condition that is neither true nor false speaks against the call too.
+    A condition that is neither true nor false speaks against the call too. `later:60` is not before a minute is over.
     """
     pair = (
         f"EXISTS (SELECT FROM {lane.attempt_table} x WHERE x.sender = ({lane.sender}) AND x.address = ({lane.address}) "
@@ -179,7 +179,10 @@ def _verdicts(lane: Lane) -> str:
     )
     cases = [f"WHEN ({lane.row_due}) IS NOT TRUE THEN 'gone'", f"WHEN ({lane.scope_open}) IS NOT TRUE THEN 'hold'"]
     cases += [f"WHEN ({condition}) IS NOT FALSE THEN 'skip:{reason}'" for reason, condition in lane.skips.items()]
-    cases += [f"WHEN ({lane.waits}) IS NOT FALSE THEN 'later'"] if lane.waits else []
+    cases += [
+        f"WHEN ({condition}) IS NOT FALSE THEN 'later:' || coalesce(ceil({seconds})::bigint, 0)"
+        for condition, seconds in lane.waits.items()
+    ]
     cases += [f"WHEN {pair} THEN 'later'"] if lane.paired else []
     return " ".join(cases)
 

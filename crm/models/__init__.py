@@ -1,12 +1,9 @@
 """People, what they allowed, the one stream of what happened, promo codes, and what is sent to whom."""
 
 from crm.models.addressing import Channel
+from crm.models.delivery import Attribution, Delivery, DeliveryAttempt, DeliveryStatus, LeftOut
 from crm.models.marketing import (
     Audience,
-    Delivery,
-    DeliveryAttempt,
-    DeliveryStatus,
-    LeftOut,
     MarketingCampaign,
     MarketingChannel,
     MarketingStatus,
@@ -24,6 +21,7 @@ from crm.models.people import (
 from crm.models.promo import Promo, PromoShare, PromoStatus, PromoType, PromoUse
 
 __all__ = [
+    "Attribution",
     "Audience",
     "Channel",
     "ConsentEntry",

@@ -5,8 +5,8 @@ import pytest
 
 from accounts.models import Connection
 from accounts.secrets import seal
-from campaigns import sending
 from campaigns.sending import Caller
+from dispatch import keeping
 from dispatch.database import in_thread
 from dispatch.lane import Call
 from providers.base import Accepted, Refused
@@ -32,7 +32,7 @@ def a_call(connection_id):
 
 
 def test_new_credentials_are_used_soon_and_no_call_waits_for_them(monkeypatch):
-    monkeypatch.setattr(sending, "CREDENTIALS_SECONDS", 1.0)
+    monkeypatch.setattr(keeping, "KEPT_SECONDS", 1.0)
     link = ConnectionFactory()
     listener = Listener()
 

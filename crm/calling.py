@@ -1,0 +1,106 @@
+"""The calls themselves: one e-mail, one SMS, one push, each once, with the words of its campaign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import DatabaseError
+
+from accounts.models import Connection
+from accounts.secrets import keyed_hash
+from crm import wording
+from crm.models import MarketingCampaign, MarketingChannel
+from dispatch.database import in_thread
+from dispatch.keeping import Kept
+from providers.base import Credentials, Refused, TextMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from dispatch.lane import Call, OpenQuestion
+    from providers.base import Found, Outcome, Texter
+
+# Before anything has left.
+TROUBLE = (DatabaseError, ObjectDoesNotExist, KeyError)
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a launched campaign says; it does not change any more."""
+
+    campaign_id: str
+    content: dict[str, Any]
+    marketing: bool
+    values: dict[str, str]
+
+
+def words_of(campaign_id: int) -> Words:
+    campaign = MarketingCampaign.objects.select_related("account", "promo").get(pk=campaign_id)
+    values = {"merchant_name": campaign.account.name, "promo_code": campaign.promo.code if campaign.promo else ""}
+    return Words(campaign.public_id, campaign.content, campaign.is_marketing, values)
+
+
+def written(words: Words, channel: str, payload: dict[str, Any], *, unsubscribe: str = "") -> wording.Written:
+    """What the person of one call reads."""
+    values = {**words.values, **(payload["values"] or {})}
+    return wording.written(words.content, channel, values, unsubscribe=unsubscribe, opt_out=words.marketing)
+
+
+def callback_mac(key: UUID | str) -> str:
+    """What proves that the attempt in a callback's address is one of ours: 32 hex digits."""
+    return keyed_hash("delivery-callback", str(key))[:32]
+
+
+def callback_url(key: UUID) -> str:
+    """Where Twilio reports what became of an SMS."""
+    return f"{settings.PUBLIC_BASE_URL}/api/v1/marketing/webhooks/twilio?attempt={key}&m={callback_mac(key)}"
+
+
+def not_begun(trouble: Exception) -> Refused:
+    """Nothing has left yet."""
+    return Refused("not_ready", str(trouble) or type(trouble).__name__, retry=True)
+
+
+class TextCaller:
+    """Sends SMS. One a process."""
+
+    def __init__(self, texter: Texter) -> None:
+        self.texter = texter
+        self.credentials = Kept(_twilio)
+        self.words = Kept(words_of)
+
+    async def prepare(self, call: Call) -> None:
+        """Have the credentials and the words at hand when the call's turn comes."""
+        await self.credentials.get(call.payload["connection"])
+        await self.words.get(call.payload["campaign"])
+
+    async def call(self, call: Call) -> Outcome:
+        """Send one SMS, once."""
+        payload = call.payload
+        try:
+            credentials = await self.credentials.get(payload["connection"])
+            words = await self.words.get(payload["campaign"])
+        except TROUBLE as trouble:
+            return not_begun(trouble)
+        body = written(words, MarketingChannel.SMS, payload).text
+        text = TextMessage(payload["to"], payload["sender"], body, str(call.key), callback_url(call.key))
+        return await self.texter.send(text, credentials)
+
+    async def find(self, question: OpenQuestion) -> Sequence[Found]:
+        """What Twilio has from this sender to this number since the call; may raise Unreachable."""
+        connection = await in_thread(_connection_of, question.account_id)
+        credentials = await self.credentials.get(connection)
+        return await self.texter.find(question.address, question.sender, question.called_at, credentials)
+
+
+def _connection_of(account_id: int) -> int:
+    return Connection.objects.for_account(account_id).get(provider="twilio").pk
+
+
+def _twilio(connection_id: int) -> Credentials:
+    connection = Connection.objects.get(pk=connection_id)
+    return Credentials(connection.external_id, connection.secret["auth_token"], connection.sms_sender)

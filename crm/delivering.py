@@ -1,0 +1,157 @@
+"""The lanes of e-mail, SMS and push: whose rows they are, and what an outcome means.
+
+Nobody can be asked about an e-mail or a push afterwards: what is unknown stays so until the provider reports it or an
+operator resolves it, and is never sent again by itself. An SMS is found in Twilio's list.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from accounts.models import Connection
+from crm import consent, gating
+from crm.calling import TextCaller
+from crm.models import Delivery, DeliveryAttempt, DeliveryStatus, MarketingCampaign, MarketingChannel
+from dispatch.lane import Lane
+from dispatch.statements import move
+from providers.twilio import TwilioTexts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LANES = {channel: f"crm_{channel.value}" for channel in MarketingChannel}
+# By channel, the providers that may carry it; push needs no account anywhere.
+CARRIERS = {MarketingChannel.EMAIL: Connection.MAIL, MarketingChannel.SMS: ("twilio",)}
+# The column that says what messages come from.
+SENDERS = {MarketingChannel.EMAIL: "sender", MarketingChannel.SMS: "sms_sender"}
+
+# An event's id is made of what it is about, shortened by md5: a random one costs more than the row.
+TOLD = """, told AS (
+    INSERT INTO crm_event
+        (account_id, public_id, event_id, type, customer_id, email, phone, occurred_at, currency, properties)
+    SELECT t.account_id, 'evt_' || left(md5(t.account_id || ':delivery:' || t.id || ':sent'), 16),
+           'delivery:' || t.id || ':sent', t.channel || '.sent', t.customer_id, '', '', now(), '',
+           jsonb_build_object('campaign_id', c.public_id, 'delivery_id', t.id)
+    FROM taken t JOIN crm_marketingcampaign c ON c.id = t.campaign_id ON CONFLICT DO NOTHING
+)"""
+
+
+def text_lane() -> Lane:
+    """SMS, through Twilio."""
+    texter = TwilioTexts.from_settings()
+    caller = TextCaller(texter)
+    return _lane(
+        MarketingChannel.SMS,
+        provider=texter.name,
+        connections=settings.TWILIO_CONNECTIONS,
+        timeout=texter.timeout,
+        quiet=texter.quiet,
+        prepare=caller.prepare,
+        call=caller.call,
+        find=caller.find,
+        close=texter.close,
+        paired=True,
+        sender_rate="NULLIF(link.rate_per_second, 0)",
+    )
+
+
+def _lane(
+    channel: MarketingChannel, *, accepted: str = "sent", tend: Callable[[], None] | None = None, **more: Any
+) -> Lane:
+    """What the lanes have in common. `accepted` is the verb of what the provider took."""
+    scope_from, scope_open, sender, own = _carried(channel)
+    return Lane(
+        name=LANES[channel],
+        row_model=Delivery,
+        attempt_model=DeliveryAttempt,
+        scope_from=scope_from,
+        scope_column="campaign_id",
+        scope_open=scope_open,
+        row_due=gating.row_due(channel),
+        skips=gating.skips(channel),
+        waits=gating.WAITS,
+        sender=sender,
+        address="m.address",
+        payload=gating.payload(own),
+        scope_rate="NULL",
+        on_open=move("begun", Delivery, "opened s", "begin", DeliveryStatus.QUEUED),
+        on_skip=_on_skip(),
+        on_record=_on_record(accepted),
+        accepted=Delivery.machine.edge(accepted).target,
+        queued=DeliveryStatus.QUEUED,
+        failed=DeliveryStatus.FAILED,
+        react=react,
+        tend=tend or _nothing,
+        **more,
+    )
+
+
+def _carried(channel: MarketingChannel) -> tuple[str, str, str, str]:
+    """SQL: the scope's tables, whether it is open, the sender, and what is told of the connection."""
+    if channel not in CARRIERS:
+        return gating.SCOPE, gating.SCOPE_OPEN, "'push'", ""
+    column = SENDERS[channel]
+    providers = ", ".join(f"'{each}'" for each in CARRIERS[channel])
+    tables = gating.SCOPE + gating.LINK.format(providers=providers)
+    is_open = f"{gating.SCOPE_OPEN} AND {gating.LINK_OPEN.format(sender=column)}"
+    return tables, is_open, f"link.{column}", f"'connection', link.id, 'sender', link.{column}, "
+
+
+def react(effect: str, row_id: int, code: str) -> None:
+    """What a refusal means beyond its row: nothing more to this address, or to nobody for now."""
+    row = Delivery.objects.select_related("account", "customer").get(pk=row_id)
+    if effect in {"opt_out", "suppress"}:
+        proof = {"delivery": row.pk, "code": code}
+        said = {"source": f"provider_{code}"[:60], "proof": proof, "customer": row.customer}
+        consent.withdraw(row.account, channel=row.channel, address=row.address, **said)
+        return
+    with transaction.atomic():
+        campaign = MarketingCampaign.objects.filter(pk=row.campaign_id)
+        campaign.transition("pause", reason=f"refused by the provider: {code}")
+        if effect == "pause_connection":
+            carriers = CARRIERS.get(MarketingChannel(row.channel), ())
+            Connection.objects.for_account(row.account).filter(provider__in=carriers).update(refused_at=Now())
+
+
+def _nothing() -> None:
+    """One lane tends the campaigns of all."""
+
+
+def _on_skip() -> str:
+    rows = "(SELECT id AS row_id, substr(verdict, 6) AS reason FROM candidate WHERE left(verdict, 5) = 'skip:') s"
+    return move("skipped", Delivery, rows, "skip", DeliveryStatus.QUEUED, sets=", skip_reason = s.reason")
+
+
+def _on_record(accepted: str) -> str:
+    target = Delivery.machine.edge(accepted).target
+    arrived = ", delivered_at = now()" if target == DeliveryStatus.DELIVERED else ""
+    taken = move(
+        "taken",
+        Delivery,
+        f"(SELECT * FROM settled WHERE target = '{target}') s",  # noqa: S608 (a word of ours)
+        accepted,
+        DeliveryStatus.SENDING,
+        sets=f", provider_id = s.provider_id{arrived}",
+        also=", m.channel, m.customer_id, m.campaign_id",
+    )
+    again = move(
+        "again",
+        Delivery,
+        "(SELECT * FROM settled WHERE target = 'queued') s",
+        "requeue",
+        DeliveryStatus.SENDING,
+        sets=", tries = m.tries + (s.state = 'rejected')::int",
+    )
+    refused = move(
+        "refused",
+        Delivery,
+        "(SELECT * FROM settled WHERE target = 'failed') s",
+        "fail",
+        DeliveryStatus.SENDING,
+        sets=", error_code = s.code",
+    )
+    return taken + TOLD + again + refused
