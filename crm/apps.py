@@ -11,6 +11,7 @@ class CrmConfig(AppConfig):
         from crm.models import MarketingChannel
         from dispatch import lane
 
+        lane.register(delivering.LANES[MarketingChannel.EMAIL], delivering.mail_lane)
         lane.register(delivering.LANES[MarketingChannel.SMS], delivering.text_lane)
         feedback.listens(responding.hear)
         events.listens(attributing.hear)

@@ -15,14 +15,15 @@ from crm import wording
 from crm.models import MarketingCampaign, MarketingChannel
 from dispatch.database import in_thread
 from dispatch.keeping import Kept
-from providers.base import Credentials, Refused, TextMessage
+from providers.base import Credentials, Email, Refused, TextMessage
+from providers.email import credentials_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
     from dispatch.lane import Call, OpenQuestion
-    from providers.base import Found, Outcome, Texter
+    from providers.base import Found, MailCredentials, Mailer, Outcome, Texter
 
 # Before anything has left.
 TROUBLE = (DatabaseError, ObjectDoesNotExist, KeyError)
@@ -65,6 +66,49 @@ def not_begun(trouble: Exception) -> Refused:
     return Refused("not_ready", str(trouble) or type(trouble).__name__, retry=True)
 
 
+class MailCaller:
+    """Sends e-mail. One a process."""
+
+    def __init__(self, mailer: Mailer) -> None:
+        self.mailer = mailer
+        self.credentials = Kept(_mail)
+        self.words = Kept(words_of)
+
+    async def prepare(self, call: Call) -> None:
+        """Have the credentials and the words at hand when the call's turn comes."""
+        await self.credentials.get(call.payload["connection"])
+        await self.words.get(call.payload["campaign"])
+
+    async def call(self, call: Call) -> Outcome:
+        """Send one e-mail, once."""
+        payload = call.payload
+        try:
+            credentials = await self.credentials.get(payload["connection"])
+            words = await self.words.get(payload["campaign"])
+        except TROUBLE as trouble:
+            return not_begun(trouble)
+        return await self.mailer.send(email_of(call, words), credentials)
+
+
+def email_of(call: Call, words: Words) -> Email:
+    """The e-mail that one call sends."""
+    payload = call.payload
+    said = written(words, MarketingChannel.EMAIL, payload)
+    values = payload["values"] or {}
+    return Email(
+        to=payload["to"],
+        to_name=f"{values.get('first_name', '')} {values.get('last_name', '')}".strip(),
+        sender=payload["sender"],
+        sender_name=payload["sender_name"] or words.values["merchant_name"],
+        reply_to="",
+        subject=said.subject,
+        html=said.html,
+        text=said.text,
+        key=str(call.key),
+        metadata={"campaign_id": words.campaign_id},
+    )
+
+
 class TextCaller:
     """Sends SMS. One a process."""
 
@@ -99,6 +143,11 @@ class TextCaller:
 
 def _connection_of(account_id: int) -> int:
     return Connection.objects.for_account(account_id).get(provider="twilio").pk
+
+
+def _mail(connection_id: int) -> MailCredentials:
+    connection = Connection.objects.get(pk=connection_id)
+    return credentials_of(connection.provider, connection.secret)
 
 
 def _twilio(connection_id: int) -> Credentials:

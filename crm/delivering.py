@@ -14,10 +14,11 @@ from django.db.models.functions import Now
 
 from accounts.models import Connection
 from crm import consent, gating
-from crm.calling import TextCaller
+from crm.calling import MailCaller, TextCaller
 from crm.models import Delivery, DeliveryAttempt, DeliveryStatus, MarketingCampaign, MarketingChannel
 from dispatch.lane import Lane
 from dispatch.statements import move
+from providers.email import Post
 from providers.twilio import TwilioTexts
 
 if TYPE_CHECKING:
@@ -38,6 +39,26 @@ TOLD = """, told AS (
            jsonb_build_object('campaign_id', c.public_id, 'delivery_id', t.id)
     FROM taken t JOIN crm_marketingcampaign c ON c.id = t.campaign_id ON CONFLICT DO NOTHING
 )"""
+
+
+def mail_lane() -> Lane:
+    """E-mail, through SendGrid or a mail server of the merchant's. Nobody can be asked about it afterwards."""
+    mailer = Post.from_settings()
+    caller = MailCaller(mailer)
+    return _lane(
+        MarketingChannel.EMAIL,
+        provider=mailer.name,
+        connections=settings.SENDGRID_CONNECTIONS,
+        timeout=mailer.timeout,
+        # When an operator may say that it was never sent.
+        quiet=2 * mailer.timeout,
+        prepare=caller.prepare,
+        call=caller.call,
+        find=None,
+        close=mailer.close,
+        paired=False,
+        sender_rate="NULLIF(link.rate_per_second, 0)",
+    )
 
 
 def text_lane() -> Lane:
@@ -98,7 +119,8 @@ def _carried(channel: MarketingChannel) -> tuple[str, str, str, str]:
     providers = ", ".join(f"'{each}'" for each in CARRIERS[channel])
     tables = gating.SCOPE + gating.LINK.format(providers=providers)
     is_open = f"{gating.SCOPE_OPEN} AND {gating.LINK_OPEN.format(sender=column)}"
-    return tables, is_open, f"link.{column}", f"'connection', link.id, 'sender', link.{column}, "
+    own = f"'connection', link.id, 'sender', link.{column}, 'sender_name', link.sender_name, "
+    return tables, is_open, f"link.{column}", own
 
 
 def react(effect: str, row_id: int, code: str) -> None:

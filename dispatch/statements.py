@@ -226,8 +226,9 @@ def _told(result: Result) -> dict[str, Any]:
     return {
         "id": result.attempt_id,
         "state": result.state,
-        "provider_id": result.provider_id,
-        "code": result.code,
+        # As long as the columns are: an id that is too long must not keep everybody else from being recorded.
+        "provider_id": result.provider_id[:80],
+        "code": result.code[:40],
         "detail": result.detail,
         "target": result.target,
         "delay": result.delay,

@@ -5,6 +5,16 @@ from dispatch import lane
 
 
 @pytest.fixture
+def mail(sandbox, settings):
+    """The sandbox as SendGrid, and a lane of e-mail that sends to it. No reports: nobody listens."""
+    settings.SENDGRID_API_URL, settings.MAIL_TIMEOUT_SECONDS = f"{sandbox.url}/v3", 2
+    sandbox.settings(provider="sendgrid", callback_loss=1.0)
+    lane.register("crm_email", delivering.mail_lane)
+    yield sandbox
+    lane.register("crm_email", delivering.mail_lane)
+
+
+@pytest.fixture
 def twilio(sandbox, settings):
     """The sandbox, and a lane of SMS that sends to it with short patience. No callbacks: nobody listens."""
     settings.TWILIO_API_URL = settings.TWILIO_CONTENT_URL = sandbox.url

@@ -1,19 +1,23 @@
 """SMS of marketing campaigns: each person once, and nobody who may not be written to right now."""
 
+import time
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
-from accounts.models import Account
-from crm import consent
+from accounts.connections import connect
+from accounts.models import Account, Connection
+from accounts.secrets import seal
+from crm import consent, delivering
 from crm.models import Delivery, DeliveryAttempt, Event, MarketingCampaign
+from dispatch import resolving
 from dispatch.lane import lane
 from dispatch.statements import statements
 from tests.crm.sending import Sent, connect_twilio, where_it_is
 from tests.dispatch.conftest import send_until
-from tests.factories import AccountFactory, DeliveryAttemptFactory, in_state
+from tests.factories import AccountFactory, DeliveryAttemptFactory, UserFactory, in_state
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -176,3 +180,82 @@ def test_two_campaigns_at_one_moment_write_to_a_person_once(sent):
 
     assert sorted(verdicts(one, two)) == ["open", "opened"]
     assert DeliveryAttempt.objects.count() == 1
+
+
+# E-mail.
+
+
+@pytest.fixture
+def mailed(mail):
+    def start(people, **fields):
+        account = AccountFactory(name="Harbor & Co")
+        connect(account, "sendgrid", external_id=f"key{account.pk}", sender=f"shop{account.pk}@example.com",
+                secret={"api_key": "SG.fake-key"}, by=None, rate_per_second=0)  # fmt: skip
+        return Sent(people, account=account, channel="email", **fields)
+
+    return start
+
+
+def test_everybody_gets_their_email_once(mailed, mail):
+    one = mailed(12, content={"subject": "Hi {{first_name}}", "body": "Open again."})
+
+    send_until(lambda: one.statuses() == [("sent", "")] * 12, provider="email")
+
+    kept = mail.log("sendgrid")
+    assert {each["to"]: each["subject"] for each in kept} == {c.email: f"Hi {c.first_name}" for c in one.customers}
+    assert len(kept) == 12
+    assert "Harbor &amp; Co" in kept[0]["html"]
+
+
+def test_an_unknown_email_is_shown_and_never_sent_again_by_itself(mailed, mail, settings):
+    mail.settings(provider="sendgrid", lose_response=1.0, callback_loss=1.0)
+    one = mailed(3)
+
+    send_until(lambda: one.attempts() == ["unknown"] * 3, provider="email")
+    mail.settings(provider="sendgrid", lose_response=0.0, callback_loss=1.0)
+    waited = time.monotonic() + 3
+    send_until(lambda: time.monotonic() > waited, provider="email")
+
+    assert (len(mail.log("sendgrid")), one.attempts()) == (3, ["unknown"] * 3)
+    assert one.statuses() == [("sending", "")] * 3
+    assert all(row.is_unknown for row in Delivery.objects.of(one.campaign).with_outcome())
+
+
+def test_what_an_operator_found_out_settles_an_unknown_email(mailed, mail):
+    one = mailed(2)
+    by = UserFactory()
+    first, second = (
+        DeliveryAttemptFactory(row=in_state(row, "sending"), called_at=timezone.now() - timedelta(minutes=5))
+        for row in one.rows
+    )
+
+    resolving.accepted(first, "SG123456", by=by, reason="seen in their log")
+    resolving.not_sent(second, by=by, reason="not in their log")
+
+    assert one.statuses() == [("sent", ""), ("queued", "")]
+    send_until(lambda: one.statuses() == [("sent", "")] * 2, provider="email")
+    assert len(mail.log("sendgrid")) == 1
+
+
+def test_a_refusal_of_the_credentials_pauses_the_campaign(mailed, mail):
+    one = mailed(5)
+    Connection.objects.for_account(one.account).update(sealed=seal({"api_key": "wrong"}))
+
+    def paused():
+        one.campaign.refresh_from_db()
+        return one.campaign.status == "paused"
+
+    send_until(paused, provider="email")
+
+    assert Connection.objects.get(account=one.account).refused_at is not None
+    assert mail.log("sendgrid") == []
+
+
+@pytest.mark.parametrize("effect", ["opt_out", "suppress"])
+def test_who_is_refused_by_the_provider_for_themselves_is_suppressed(sent, effect):
+    one = sent(1)
+
+    delivering.react(effect, one.rows[0].pk, "21610")
+
+    assert consent.is_suppressed(one.account, channel="sms", address=one.customers[0].phone)
+    assert verdicts(one) == ["skip:suppressed"]

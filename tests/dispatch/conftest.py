@@ -54,9 +54,9 @@ def started(twilio):
     return Started
 
 
-def send_until(done, *, seconds=20, meanwhile=None):
+def send_until(done, *, seconds=20, meanwhile=None, provider="twilio"):
     """Run a sender in this process until `done()`; `meanwhile` runs once, a moment after the start."""
-    worker = process.Process("twilio")
+    worker = process.Process(provider)
 
     def asked(question):
         try:
