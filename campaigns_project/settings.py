@@ -223,6 +223,13 @@ SMTP_CONNECTIONS = env.int("SMTP_CONNECTIONS", default=20)
 SANDBOX_SMTP_PORT = env.int("SANDBOX_SMTP_PORT", default=SANDBOX_PORT + 25)
 _SANDBOXED = SENDGRID_API_URL.startswith(SANDBOX_URL)
 SMTP_TRUSTED = env.list("SMTP_TRUSTED", default=[f"127.0.0.1:{SANDBOX_SMTP_PORT}"] if _SANDBOXED else [])
+# Web Push: our key (a new one makes every browser's subscription useless), and who a push service may turn to.
+VAPID_PRIVATE_KEY = kept("VAPID_PRIVATE_KEY", secrets.token_urlsafe(32))
+VAPID_CONTACT = env.str("VAPID_CONTACT", default="mailto:postmaster@example.com")
+PUSH_TIMEOUT_SECONDS = env.float("PUSH_TIMEOUT_SECONDS", default=10)
+PUSH_CONNECTIONS = env.int("PUSH_CONNECTIONS", default=50)
+# Push services (origins) that may be inside our own network; only the sandbox, and only while it is in use.
+PUSH_TRUSTED = env.list("PUSH_TRUSTED", default=[SANDBOX_URL] if _SANDBOXED else [])
 # How often WhatsApp is asked about a template in review; decided ones are asked about 15 times less often.
 TEMPLATE_POLL_SECONDS = env.float("TEMPLATE_POLL_SECONDS", default=2 if TWILIO_CONTENT_URL == SANDBOX_URL else 30)
 # Where operators look an id up (`{id}`); nowhere while the sandbox answers.

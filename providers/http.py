@@ -16,7 +16,10 @@ from urllib.parse import urlsplit
 from providers.connection import BODY_CAP, LONGEST_WAIT, Answer, Connection, NoAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
+
+    # Host and port to an IP address. Raises OSError.
+    LookUp = Callable[[str, int], Awaitable[str]]
 
 __all__ = ["BODY_CAP", "LONGEST_WAIT", "Answer", "NoAnswer", "NotSent", "Pool"]
 
@@ -40,9 +43,13 @@ class Pool:
     Belongs to the event loop of its first call. `headers` go with every call.
     """
 
-    def __init__(self, base_url: str, *, limit: int, timeout: float, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, base_url: str, *, limit: int, timeout: float, headers: Mapping[str, str], look_up: LookUp | None = None
+    ) -> None:
+        """`look_up` tells to which IP address a connection leads; without one the system does, wherever that is."""
         place = urlsplit(base_url)
         self._host, self._port, self._prefix = place.hostname or "", place.port, place.path.rstrip("/")
+        self._look_up = look_up
         self._tls = ssl.create_default_context() if place.scheme == "https" else None
         self._timeout = timeout
         self._headers = {"Host": place.netloc.rpartition("@")[2], **headers, "Accept-Encoding": "identity"}
@@ -103,7 +110,12 @@ class Pool:
         try:
             async with asyncio.timeout(within):
                 _, connection = await asyncio.get_running_loop().create_connection(
-                    Connection, self._host, port, ssl=self._tls, happy_eyeballs_delay=_HAPPY_EYEBALLS_SECONDS
+                    Connection,
+                    await self._look_up(self._host, port) if self._look_up else self._host,
+                    port,
+                    ssl=self._tls,
+                    server_hostname=self._host if self._tls else None,
+                    happy_eyeballs_delay=_HAPPY_EYEBALLS_SECONDS,
                 )
         except (OSError, TimeoutError) as error:
             raise NotSent(f"no connection: {type(error).__name__}: {error}"[:300]) from None

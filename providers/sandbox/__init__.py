@@ -17,10 +17,12 @@ SendGrid (any key of the form `SG.…`; one account for each first part of a key
     +refused@, +forbidden@ and +large@ are refused with 400, 403 and 413; +bounce@, +blocked@, +dropped@, +deferred@,
     +delivered@, +open@, +click@, +unsubscribe@ and +spamreport@ have that story; see `mail.smtp` for the mail server's.
 
+Web Push: see `push`.
+
 Control (JSON; refusals are 400 with `{"error": …}`)
-    GET  /_sandbox/log?provider=twilio|sendgrid|smtp[&since=&to=&key=&offset=&limit=]  what was accepted, oldest first
+    All take `provider`: twilio (unless it says otherwise), sendgrid, smtp or push.
+    GET  /_sandbox/log[?since=&to=&key=&offset=&limit=]  what was accepted, oldest first
     GET  /_sandbox/calls[?since=&offset=&limit=]  every call as it arrived (epoch seconds), with its outcome
-    calls, summary and faults take `provider` too: twilio unless it says otherwise
     GET  /_sandbox/summary       counts: accepted, people, doubled, calls by outcome, callbacks
     GET, POST /_sandbox/faults   the settings of `faults.Settings`; POST changes the ones named
     POST /_sandbox/reset         forget everything, settings included

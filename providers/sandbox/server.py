@@ -19,6 +19,7 @@ from aiohttp import web
 from providers.sandbox import control, phone
 from providers.sandbox.journal import Journal
 from providers.sandbox.mail import SendGrid, Smtp
+from providers.sandbox.push import Push
 from providers.sandbox.twilio import Twilio
 from providers.sandbox.twilio.doors import in_twilios_words
 from providers.sandbox.wire import EARLY_SECONDS, refusals, reset, same_origin
@@ -163,7 +164,7 @@ async def serving(folder: Path, port: int, smtp_port: int) -> AsyncIterator[str]
         journal = Journal(folder)
         ending.callback(journal.close)
         twilio = Twilio(journal)
-        every: tuple[Provider, ...] = (twilio, SendGrid(journal), Smtp(journal, smtp_port))
+        every: tuple[Provider, ...] = (twilio, SendGrid(journal), Smtp(journal, smtp_port), Push(journal))
         providers = {each.name: each for each in every}
         for record in journal.records():
             providers[record["p"]].replay(record)
