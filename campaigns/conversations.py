@@ -61,8 +61,9 @@ present AS (
            'whatsapp:' || m.id || ':' || %(target)s, 'message.' || %(target)s, u.customer_id, '', m.phone, now(), '',
            jsonb_build_object('message_id', m.id)
     FROM moved m JOIN campaigns_conversationuser u ON u.id = m.conversation_user_id ON CONFLICT DO NOTHING
+    RETURNING id, account_id
 )
-SELECT id FROM moved
+SELECT id, NULL, NULL FROM moved UNION ALL SELECT NULL, account_id, id FROM told
 """
 
 
@@ -154,7 +155,13 @@ def _move(status: str, best: dict[int, dict[str, Any]]) -> list[int]:
     table, moves = CampaignLeadMessage._meta.db_table, CampaignLeadMessage.machine.moves._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(MOVE.format(table=table, moves=moves), names)
-        return [row[0] for row in cursor.fetchall()]
+        found = cursor.fetchall()
+    told: dict[int, list[int]] = {}
+    for _, account_id, event_id in found:
+        if event_id is not None:
+            told.setdefault(account_id, []).append(event_id)
+    events.announce(told)
+    return [row_id for row_id, _, _ in found if row_id is not None]
 
 
 def _suppress_unreachable(best: dict[int, dict[str, Any]]) -> None:

@@ -7,7 +7,7 @@ class CrmConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from crm import attributing, delivering, events, feedback, responding
+        from crm import attributing, delivering, events, feedback, first_touch, responding
         from crm.models import MarketingChannel
         from dispatch import lane
 
@@ -15,3 +15,4 @@ class CrmConfig(AppConfig):
         lane.register(delivering.LANES[MarketingChannel.SMS], delivering.text_lane)
         feedback.listens(responding.hear)
         events.listens(attributing.hear)
+        events.listens(first_touch.touch)

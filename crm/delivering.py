@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from accounts.models import Connection
-from crm import consent, gating
+from crm import consent, first_touch, gating
 from crm.calling import MailCaller, TextCaller
 from crm.models import Delivery, DeliveryAttempt, DeliveryStatus, MarketingCampaign, MarketingChannel
 from dispatch.lane import Lane
@@ -31,14 +31,17 @@ CARRIERS = {MarketingChannel.EMAIL: Connection.MAIL, MarketingChannel.SMS: ("twi
 SENDERS = {MarketingChannel.EMAIL: "sender", MarketingChannel.SMS: "sms_sender"}
 
 # An event's id is made of what it is about, shortened by md5: a random one costs more than the row.
-TOLD = """, told AS (
+TOLD = f""", told AS (
     INSERT INTO crm_event
         (account_id, public_id, event_id, type, customer_id, email, phone, occurred_at, currency, properties)
     SELECT t.account_id, 'evt_' || left(md5(t.account_id || ':delivery:' || t.id || ':sent'), 16),
            'delivery:' || t.id || ':sent', t.channel || '.sent', t.customer_id, '', '', now(), '',
            jsonb_build_object('campaign_id', c.public_id, 'delivery_id', t.id)
     FROM taken t JOIN crm_marketingcampaign c ON c.id = t.campaign_id ON CONFLICT DO NOTHING
-)"""
+    RETURNING account_id, customer_id, occurred_at
+), touched AS (
+    {first_touch.aware_sql("told")}
+)"""  # noqa: S608 (our own tables)
 
 
 def mail_lane() -> Lane:

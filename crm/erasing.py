@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower, Now
 
 from campaigns_project.models import AuditEntry
-from crm import consent
+from crm import consent, events
 from crm.models import ConsentEntry, Customer, Event
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def erase(customer: Customer, *, by: Any, request_id: str = "") -> None:
     with transaction.atomic():
         for forget in _holders:
             forget(customer)
+        # What is not tied to them yet would be nobody's, and counted no longer.
+        events.claim(customer)
         _blank_stream(customer)
         Customer.objects.filter(pk=customer.pk).update(**BLANK, erased_at=Now(), updated_at=Now())
         AuditEntry.objects.create(
@@ -60,6 +62,6 @@ def _blank_stream(customer: Customer) -> None:
     if customer.email:
         theirs |= Q(customer=None, low=customer.email.lower()) & ~Q(email="")
     proofs |= Q(address_hash__in=consent.hashes_of(customer).values())
-    events = Event.objects.for_account(customer.account_id).alias(low=Lower("email")).filter(theirs)
-    events.update(email="", phone="", properties={})
+    happened = Event.objects.for_account(customer.account_id).alias(low=Lower("email")).filter(theirs)
+    happened.update(email="", phone="", properties={})
     ConsentEntry.objects.for_account(customer.account_id).filter(proofs).update(proof={})

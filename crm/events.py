@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.models import Account
 from crm.models import Customer, new_event_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
-
-    from accounts.models import Account
 
 ORDER, REFUND = "order.completed", "order.refunded"
 
@@ -52,6 +51,10 @@ WHERE account_id = %(account)s AND customer_id IS NULL
     AND ((phone = %(phone)s AND phone <> '') OR (lower(email) = lower(%(email)s) AND NOT (email = '')))
 """
 
+FIND = """
+SELECT {columns} FROM crm_event WHERE account_id = %(account)s AND id = ANY(%(ids)s)
+"""
+
 COUNT = """
 UPDATE crm_customer customer SET total_spent_minor = total_spent_minor + spent, order_count = order_count + orders,
     last_order_at = greatest(last_order_at, latest), updated_at = now()
@@ -75,7 +78,7 @@ class Written(NamedTuple):
     properties: dict[str, Any]
 
 
-Listener = Callable[["Account", "Sequence[Written]"], None]
+Listener = Callable[[Account, "Sequence[Written]"], None]
 _listeners: list[Listener] = []
 _RETURNING = f"RETURNING {', '.join(Written._fields)}"
 
@@ -136,6 +139,18 @@ def claim(customer: Customer) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"{CLAIM} {_RETURNING}", names)
         _told(customer.account, cursor.fetchall())
+
+
+def announce(told: Mapping[int, Sequence[int]]) -> None:
+    """Tell those who listen of events that a statement elsewhere wrote: their ids by account.
+
+    Call it in that statement's transaction, once for each event.
+    """
+    for account in Account.objects.filter(pk__in=told).order_by("pk"):
+        with connection.cursor() as cursor:
+            names: dict[str, Any] = {"account": account.pk, "ids": list(told[account.pk])}
+            cursor.execute(FIND.format(columns=", ".join(Written._fields)), names)
+            _told(account, cursor.fetchall())
 
 
 def _told(account: Account, rows: Sequence[tuple[Any, ...]]) -> Sequence[Written]:

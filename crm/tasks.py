@@ -1,4 +1,4 @@
-"""The clock's and the queue's door of people and promo codes: nudges only."""
+"""The clock's and the queue's door of people, funnels and promo codes: nudges only."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ from typing import Any
 
 from celery import shared_task
 
-from crm import redeeming
+from crm import first_touch, redeeming
 
 
 @shared_task(expires=10)
 def give_back_promos(**_later: Any) -> None:
     """Give back the promo codes that were held too long."""
     redeeming.give_back_overdue()
+
+
+@shared_task(expires=10)
+def fold_funnels(**_later: Any) -> None:
+    """Keep the counts of funnels short."""
+    first_touch.fold()

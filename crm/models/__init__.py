@@ -1,7 +1,8 @@
-"""People, what they allowed, the one stream of what happened, promo codes, and what is sent to whom."""
+"""People, what they allowed, the one stream of what happened, funnels, promo codes, and what is sent to whom."""
 
 from crm.models.addressing import Channel
 from crm.models.delivery import Attribution, Delivery, DeliveryAttempt, DeliveryStatus, LeftOut
+from crm.models.funnel import FirstTouch, FunnelDay, Stage
 from crm.models.marketing import (
     Audience,
     MarketingCampaign,
@@ -30,6 +31,8 @@ __all__ = [
     "DeliveryAttempt",
     "DeliveryStatus",
     "Event",
+    "FirstTouch",
+    "FunnelDay",
     "LeftOut",
     "LoyaltyTier",
     "MarketingCampaign",
@@ -41,6 +44,7 @@ __all__ = [
     "PromoStatus",
     "PromoType",
     "PromoUse",
+    "Stage",
     "Suppression",
     "new_customer_id",
     "new_event_id",

@@ -7,7 +7,7 @@ import pytest
 from campaigns import conversations
 from campaigns.models import CampaignLeadMessage, Message, MessageAttempt
 from crm import consent
-from crm.models import ConsentEntry, Event, Suppression
+from crm.models import ConsentEntry, Event, FirstTouch, Suppression
 from dispatch import inbox
 from dispatch.models import InboxEntry
 from tests.factories import (
@@ -102,6 +102,8 @@ def test_a_status_is_written_into_the_stream_once(attempt):
     told(attempt, "delivered")
 
     assert list(Event.objects.values_list("type", "phone")) == [("message.delivered", attempt.address)]
+    # The first that happened to them, for funnels too.
+    assert [touch.stage for touch in FirstTouch.objects.all()] == ["awareness"]
 
 
 def test_a_callback_of_another_account_moves_nothing(attempt):

@@ -11,7 +11,7 @@ from accounts.connections import connect
 from accounts.models import Account, Connection
 from accounts.secrets import seal
 from crm import consent, delivering
-from crm.models import Delivery, DeliveryAttempt, Event, MarketingCampaign
+from crm.models import Delivery, DeliveryAttempt, Event, FirstTouch, MarketingCampaign
 from dispatch import resolving
 from dispatch.lane import lane
 from dispatch.statements import statements
@@ -61,6 +61,9 @@ def test_everybody_gets_their_own_words_once(sent, twilio):
     }
     told = Event.objects.filter(type="sms.sent").values_list("customer_id", "properties__campaign_id").order_by("id")
     assert sorted(told) == [(c.pk, one.campaign.public_id) for c in one.customers]
+    # The first that happened to them, for funnels too.
+    first = FirstTouch.objects.values_list("customer", "person", "stage").order_by("customer")
+    assert list(first) == [(c.pk, str(c.pk), "awareness") for c in one.customers]
 
 
 def test_a_lost_answer_is_found_in_the_list_and_not_sent_again(sent, twilio):
