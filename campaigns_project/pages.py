@@ -58,7 +58,7 @@ NAVIGATION = (
             ("Promos", "/promos", "tag"),
         ),
     ),
-    ("Settings", (("WhatsApp and SMS", "/settings/whatsapp", "phone"),)),
+    ("Settings", (("WhatsApp and SMS", "/settings/whatsapp", "phone"), ("Webhooks", "/settings/webhooks", "link"))),
     ("Developers", (("API docs", "/api/docs/", "code"), ("Design kit", "/kit", "swatch"))),
 )
 

@@ -241,6 +241,9 @@ PROVIDER_CONSOLES = {
     ),
 }
 TWILIO_CONNECTIONS = env.int("TWILIO_CONNECTIONS", default=100)
+# Webhooks to merchants: how long their server may take, and origins (http://127.0.0.1:9000) that may be on our network.
+WEBHOOK_TIMEOUT_SECONDS = env.float("WEBHOOK_TIMEOUT_SECONDS", default=10)
+WEBHOOK_TRUSTED_ORIGINS = env.list("WEBHOOK_TRUSTED_ORIGINS", default=[])
 # What one message is estimated to cost, in minor units of the account's currency.
 MESSAGE_PRICE_MINOR = {"marketing": 7, "service": 2}
 # Above either, a second person decides.

@@ -65,6 +65,9 @@ inbox        waiting blue ring Waiting | applied green dot Applied | no_effect g
 promo        active green dot Active | scheduled blue ring Scheduled | expired grey dash Expired
              | exhausted amber bars Used up | disabled red x Disabled
 promo_use    reserved indigo half Held | redeemed green dot Redeemed | given_back grey dash Given back
+webhook      pending blue ring Waiting | delivered green dot Delivered | failed red x Failed
+endpoint     on green dot On | struggling orange bars Failing | off grey dash Off | gone red x Turned off
+             | failing red x Turned off
 consent      granted green dot Agreed | withdrawn grey x Opted out
 """
 

@@ -11,15 +11,21 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from campaigns_project.refusals import Forbidden, Invalid
-from crm.models import Channel, ConsentEntry, Suppression, addressing
+from crm import outgoing
+from crm.models import Channel, ConsentEntry, Customer, Suppression, addressing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from accounts.models import Account
-    from crm.models import Customer
 
 MARKETING = "marketing"
+# The customer's column that holds the hash of a channel's address.
+HASH_OF = {
+    Channel.EMAIL: "email_hash",
+    **dict.fromkeys((Channel.SMS, Channel.WHATSAPP), "phone_hash"),
+    **dict.fromkeys((Channel.PUSH, Channel.MAIL), "own_hash"),
+}
 address_hash = addressing.address_hash
 
 
@@ -176,3 +182,10 @@ def _enter(
         source=source,
         proof=proof or {},
     )
+
+    def told() -> dict[str, Any]:
+        hashes = Customer.objects.for_account(account).filter(**{HASH_OF[Channel(channel)]: hashed})
+        who = customer.public_id if customer else hashes.values_list("public_id", flat=True).first()
+        return {"customer_id": who, "channel": channel, "purpose": purpose, "source": source}
+
+    outgoing.tell(account, f"consent.{ConsentEntry.Act(act).value}", told)

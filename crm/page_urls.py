@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from crm.pages import promos
+from crm.pages import promos, webhook_endpoints
 
 urlpatterns = [
     path("promos", promos.Promos.as_view(), name="page-promos"),
     path("promos/new", promos.NewPromo.as_view(), name="page-new-promo"),
     path("promos/<slug:code>", promos.OnePromo.as_view(), name="page-promo"),
+    path("settings/webhooks", webhook_endpoints.Endpoints.as_view(), name="page-webhook-endpoints"),
+    path("settings/webhooks/new", webhook_endpoints.NewEndpoint.as_view(), name="page-new-webhook-endpoint"),
+    path("settings/webhooks/<slug:endpoint_id>", webhook_endpoints.OneEndpoint.as_view(), name="page-webhook-endpoint"),
+    path(
+        "settings/webhooks/<slug:endpoint_id>/confirm/<slug:action>",
+        webhook_endpoints.ConfirmEndpoint.as_view(),
+        name="page-confirm-webhook-endpoint",
+    ),
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import shared_task
 
-from crm import first_touch, redeeming
+from crm import first_touch, outgoing, redeeming
 
 
 @shared_task(expires=10)
@@ -19,3 +19,9 @@ def give_back_promos(**_later: Any) -> None:
 def fold_funnels(**_later: Any) -> None:
     """Keep the counts of funnels short."""
     first_touch.fold()
+
+
+@shared_task
+def forget_old_webhooks_out(**_later: Any) -> None:
+    """Forget webhooks to merchants after a month."""
+    outgoing.forget_old()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from campaigns_project.api import route, routes
-from crm.api import events, people, promo_uses, promos
+from crm.api import events, people, promo_uses, promos, webhook_endpoints
 
 # The same routes under our path and under the gateway's.
 MARKETING = ("api/v1/marketing", "v1/commerce/marketing")
@@ -34,4 +34,13 @@ urlpatterns = [
         route("<str:customer_id>/timeline", people.Timeline, name="customer-timeline"),
     ),
     *routes("api/v1/events", route("", events.Events, name="events")),
+    *routes(
+        "api/v1/webhook-endpoints",
+        route("", webhook_endpoints.Endpoints, name="webhook-endpoints"),
+        route("<str:endpoint_id>", webhook_endpoints.OneEndpoint),
+        route("<str:endpoint_id>/secret", webhook_endpoints.Secret),
+        route("<str:endpoint_id>/test", webhook_endpoints.SendTest),
+        route("<str:endpoint_id>/deliveries", webhook_endpoints.Deliveries),
+        route("<str:endpoint_id>/deliveries/<str:delivery_id>/replay", webhook_endpoints.Replay),
+    ),
 ]

@@ -8,12 +8,15 @@ of users.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
+
+    import psycopg
 
     from dispatch.models import Attempt
     from providers.base import Found, Outcome
@@ -121,6 +124,39 @@ class Lane:
         return self.attempt_model._meta.db_table
 
 
+class Turned(Protocol):
+    """What a sender process turns: a lane's sender, or other work that waits for the world outside."""
+
+    # Set when the process is to end: nothing new is begun.
+    stopping: bool
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is under way, and nothing is left to be recorded."""
+        ...
+
+    @property
+    def waits_for_a_slot(self) -> bool:
+        """Something could begin within milliseconds."""
+        ...
+
+    def begin(self, owner: int) -> None:
+        """A new database session, whose number in dispatch_owner is `owner`."""
+        ...
+
+    async def turn(self, connection: psycopg.AsyncConnection[Any]) -> bool:
+        """Record what came in, begin what is due; quick. Returns whether there was anything to do."""
+        ...
+
+    async def let_go(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Free what sessions that are over still hold."""
+        ...
+
+    async def close(self) -> None:
+        """The process ends."""
+        ...
+
+
 _lanes: dict[str, Callable[[], Lane]] = {}
 
 
@@ -139,6 +175,19 @@ def lane(name: str) -> Lane:
     return _made[name]
 
 
+# Work of sender processes that is no lane: made with the event that it sets when something came in.
+_others: dict[str, Callable[[asyncio.Event], Turned]] = {}
+
+
+def also(provider: str, make: Callable[[asyncio.Event], Turned]) -> None:
+    """Keep a process for this work as for a provider's lanes."""
+    _others[provider] = make
+
+
+def others_of(provider: str, answered: asyncio.Event) -> list[Turned]:
+    return [_others[provider](answered)] if provider in _others else []
+
+
 def all_lanes() -> list[Lane]:
     return [lane(name) for name in sorted(_lanes)]
 
@@ -148,4 +197,4 @@ def lanes_of(provider: str) -> list[Lane]:
 
 
 def providers() -> list[str]:
-    return sorted({each.provider for each in all_lanes()})
+    return sorted({each.provider for each in all_lanes()} | set(_others))

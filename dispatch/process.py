@@ -18,7 +18,7 @@ from django.db import DatabaseError, InterfaceError
 
 from dispatch import inbox, owners, sweeping
 from dispatch.database import in_thread
-from dispatch.lane import lanes_of
+from dispatch.lane import Turned, lanes_of, others_of, providers
 from dispatch.reconciling import Reconciler
 from dispatch.sending import FencedError, LaneSender, Session
 
@@ -40,7 +40,8 @@ class Process:
         self.lanes = lanes_of(provider)
         self.stop = asyncio.Event()
         self.answered = asyncio.Event()
-        self.senders = [LaneSender(lane, provider, self.answered) for lane in self.lanes]
+        self.senders: list[Turned] = [LaneSender(lane, provider, self.answered) for lane in self.lanes]
+        self.senders += others_of(provider, self.answered)
         self.session = Session(provider, self.senders, self.answered)
 
     async def run(self) -> None:
@@ -100,9 +101,8 @@ class Process:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
-        for lane in self.lanes:
-            if lane.close:
-                await lane.close()
+        for sender in self.senders:
+            await sender.close()
 
 
 @contextlib.contextmanager
@@ -118,8 +118,8 @@ def pid_file(provider: str) -> Any:
 
 
 def run(provider: str) -> None:
-    """Send for one provider until told to stop. Raises KeyError for a provider without a lane."""
-    if not lanes_of(provider):
+    """Send for one provider until told to stop. Raises KeyError for one that nothing is sent through."""
+    if provider not in providers():
         raise KeyError(provider)
     worker = Process(provider)
     before = signal.signal(signal.SIGCONT, worker.continued)

@@ -22,11 +22,12 @@ from dispatch.backlog import Backlog, Scope
 from dispatch.calling import never_called, result_of
 from dispatch.crashpoints import crashpoint
 from dispatch.database import connect, in_thread
-from dispatch.lane import Call, Lane, Result
+from dispatch.lane import Call, Lane, Result, Turned
 from dispatch.statements import FINISH_LEASES, GIVE_BACK_LEASES, listed, recorded, statements, verdicts_of
 from providers.base import Refused, Unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from providers.base import Outcome
@@ -81,6 +82,10 @@ class LaneSender:
     def idle(self) -> bool:
         return not self.running and not self.results
 
+    @property
+    def waits_for_a_slot(self) -> bool:
+        return bool(len(self.backlog))
+
     def begin(self, owner: int) -> None:
         """A new database session: what was leased under the old one belongs to nobody."""
         self.owner = owner
@@ -105,6 +110,13 @@ class LaneSender:
         await self._begin_calls(connection, verdicts, keys, drawn, opened_at)
         await self._react()
         return True
+
+    async def let_go(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        await connection.execute(self.sql.abandon)
+
+    async def close(self) -> None:
+        if self.lane.close:
+            await self.lane.close()
 
     async def _refill(self, connection: psycopg.AsyncConnection[Any]) -> None:
         names = {"owner": self.owner, "queue": self.lane.queue, "n": LEASES_AT_ONCE}
@@ -275,12 +287,12 @@ def _later(verdicts: list[dict[str, Any]]) -> dict[float, list[int]]:
 
 
 class Session:
-    """One database session of one sender process: registers an owner, beats, and turns every lane until told."""
+    """One database session of one sender process: registers an owner, beats, and turns its work until told."""
 
-    def __init__(self, provider: str, lanes: list[LaneSender], answered: asyncio.Event) -> None:
+    def __init__(self, provider: str, turned: Sequence[Turned], answered: asyncio.Event) -> None:
         self.provider = provider
         self.answered = answered
-        self.lanes = lanes
+        self.turned = turned
         self.owner = 0
         self.beat_at = time.monotonic()
 
@@ -292,28 +304,28 @@ class Session:
             await self._let_go(connection)
             self.owner = (await self._one(connection, owners.REGISTER, owners.identity(self.provider)))["id"]
             self.beat_at = time.monotonic()
-            for each in self.lanes:
+            for each in self.turned:
                 each.begin(self.owner)
             log.info("sending", provider=self.provider, owner=self.owner)
-            while not (stop.is_set() and all(each.idle for each in self.lanes)):
-                for each in self.lanes:
+            while not (stop.is_set() and all(each.idle for each in self.turned)):
+                for each in self.turned:
                     each.stopping = stop.is_set()
                 await self._beat(connection)
-                busy = [await each.turn(connection) for each in self.lanes]
+                busy = [await each.turn(connection) for each in self.turned]
                 await self._wait(self._pause(any(busy)))
             await self._let_go(connection)
 
     async def _let_go(self, connection: psycopg.AsyncConnection[Any]) -> None:
         await connection.execute(owners.END, {"owner": self.owner})
         await connection.execute(owners.FREE_LEASES)
-        for each in self.lanes:
-            await connection.execute(each.sql.abandon)
+        for each in self.turned:
+            await each.let_go(connection)
 
     def _pause(self, busy: bool) -> float:
         if busy:
             return TURN_SECONDS
         # Who waits for a slot looks again before the slots that are given out now are over.
-        return SLOT_SECONDS if any(len(each.backlog) for each in self.lanes) else IDLE_SECONDS
+        return SLOT_SECONDS if any(each.waits_for_a_slot for each in self.turned) else IDLE_SECONDS
 
     async def _wait(self, seconds: float) -> None:
         """A short turn gathers answers; an idle one ends early when an answer comes."""

@@ -71,7 +71,7 @@ async def post(
     parts = checked(url, trusted)
     try:
         async with asyncio.timeout(min(seconds, CONNECT_SECONDS)):
-            connection = await _connected(parts, resolver, connector, anywhere=_origin(parts) in trusted)
+            connection = await _connected(parts, resolver, connector, anywhere=_is_trusted(url, trusted))
     except TimeoutError:
         raise NotPosted("No connection within five seconds.") from None
     try:
@@ -85,17 +85,16 @@ async def post(
 
 def checked(url: str, trusted: Collection[str] = ()) -> SplitResult:
     """The parts of an address that may be posted to. Raises NotPosted."""
-    parts = urlsplit(url)
-    if _origin(parts) not in trusted:
+    if not _is_trusted(url, trusted):
         try:
             check_url(url, schemes=("https",))
         except Invalid as refusal:
             raise NotPosted(" ".join(refusal.details["url"])) from None
-    return parts
+    return urlsplit(url)
 
 
-def _origin(parts: SplitResult) -> str:
-    return f"{parts.scheme}://{parts.netloc}"
+def _is_trusted(url: str, trusted: Collection[str]) -> bool:
+    return any(url.startswith(f"{origin}/") for origin in trusted)
 
 
 async def _connected(parts: SplitResult, resolver: Resolver, connector: Connector, *, anywhere: bool) -> Connection:

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from accounts.models import Account, Approval, Connection, Membership, User
 from accounts.roles import Role
+from accounts.secrets import seal
 from campaigns.models import (
     Broadcast,
     Campaign,
@@ -35,7 +36,10 @@ from crm.models import (
     MarketingCampaign,
     Promo,
     PromoUse,
+    WebhookDelivery,
+    WebhookEndpoint,
 )
+from providers.standard_webhooks import new_secret
 
 if TYPE_CHECKING:
     from lifecycle.transition import Edge, Lifecycle, Machine
@@ -186,6 +190,30 @@ class PromoUseFactory(_Factory):
     order_amount = 10_000
     discount = 1_000
     redeemed_at = factory.LazyFunction(timezone.now)
+
+
+class WebhookEndpointFactory(_Factory):
+    """Wants everything."""
+
+    class Meta:
+        model = WebhookEndpoint
+
+    account = factory.SubFactory(AccountFactory)
+    url = "https://shop.example.com/webhooks"
+    event_types = ["*"]
+    sealed = factory.LazyFunction(lambda: seal({"now": new_secret()}))
+
+
+class WebhookDeliveryFactory(_Factory):
+    """Due now."""
+
+    class Meta:
+        model = WebhookDelivery
+
+    endpoint = factory.SubFactory(WebhookEndpointFactory)
+    account = factory.SelfAttribute("endpoint.account")
+    type = "webhook.test"
+    data = factory.LazyFunction(lambda: {"message": "hello"})
 
 
 class CampaignFactory(_Factory):

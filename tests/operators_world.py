@@ -18,7 +18,16 @@ from campaigns.models import (
     SubmissionAttempt,
 )
 from campaigns_project.models import AuditEntry, Job
-from crm.models import ConsentEntry, Customer, Event, Promo, PromoUse, Suppression
+from crm.models import (
+    ConsentEntry,
+    Customer,
+    Event,
+    Promo,
+    PromoUse,
+    Suppression,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from dispatch.models import InboxEntry, Owner, Pace
 from lifecycle.models import Lease
 from tests import factories as made
@@ -67,6 +76,10 @@ MAKE = {
     ),
     Promo: lambda account, n: made.PromoFactory(account=account),
     PromoUse: lambda account, n: made.PromoUseFactory(promo=made.PromoFactory(account=account)),
+    WebhookEndpoint: lambda account, n: made.WebhookEndpointFactory(account=account),
+    WebhookDelivery: lambda account, n: made.WebhookDeliveryFactory(
+        endpoint=made.WebhookEndpointFactory(account=account)
+    ),
     Event: lambda account, n: Event.objects.create(
         account=account, type="email.opened", event_id=f"e{n}", occurred_at="2026-11-01T10:00Z"
     ),

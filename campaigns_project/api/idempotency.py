@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from cryptography.fernet import Fernet
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
 from django.db.models.functions import Now
@@ -104,9 +106,8 @@ def _kept(keyed: Keyed) -> IdempotencyKey | None:
 def _replay(kept: IdempotencyKey, keyed: Keyed) -> HttpResponse:
     if kept.body_hash != keyed.digest:
         raise KeyReused
-    return HttpResponse(
-        bytes(kept.body), status=kept.status_code, headers={**kept.headers, "Idempotent-Replayed": "true"}
-    )
+    body = _sealing().decrypt(bytes(kept.body))
+    return HttpResponse(body, status=kept.status_code, headers={**kept.headers, "Idempotent-Replayed": "true"})
 
 
 def _is_final(response: HttpResponseBase) -> bool:
@@ -122,8 +123,13 @@ def _keep(keyed: Keyed, response: Any) -> None:
         body_hash=keyed.digest,
         status_code=response.status_code,
         headers={name: response[name] for name in KEPT_HEADERS if name in response},
-        body=response.content,
+        # An answer may show a secret, once.
+        body=_sealing().encrypt(response.content),
     )
+
+
+def _sealing() -> Fernet:
+    return Fernet(settings.DATA_KEY)
 
 
 def _digest(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""People, what they allowed, the one stream of what happened, funnels, promo codes, and what is sent to whom."""
+"""People, what they allowed, what happened, funnels, promo codes, what is sent to whom, and who is told."""
 
 from crm.models.addressing import Channel
 from crm.models.delivery import Attribution, Delivery, DeliveryAttempt, DeliveryStatus, LeftOut
@@ -10,6 +10,7 @@ from crm.models.marketing import (
     MarketingStatus,
     MarketingType,
 )
+from crm.models.outgoing import WebhookDelivery, WebhookEndpoint
 from crm.models.people import (
     ConsentEntry,
     Customer,
@@ -46,6 +47,8 @@ __all__ = [
     "PromoUse",
     "Stage",
     "Suppression",
+    "WebhookDelivery",
+    "WebhookEndpoint",
     "new_customer_id",
     "new_event_id",
 ]

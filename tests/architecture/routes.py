@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from tests.architecture.world import THEIRS, customer_id, job_id, use_id
+from tests.architecture.world import THEIRS, customer_id, endpoint_id, job_id, use_id, webhook_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +58,13 @@ API = {
     "PUT api/v1/customers/<str:customer_id>/consent": "author",
     "GET api/v1/customers/<str:customer_id>/timeline": "view",
     "POST api/v1/events": "author",
+    "GET api/v1/webhook-endpoints": "settings",
+    "POST api/v1/webhook-endpoints": "settings",
+    **{f"{verb} api/v1/webhook-endpoints/<str:endpoint_id>": "settings" for verb in ("GET", "PATCH", "DELETE")},
+    "POST api/v1/webhook-endpoints/<str:endpoint_id>/secret": "settings",
+    "POST api/v1/webhook-endpoints/<str:endpoint_id>/test": "settings",
+    "GET api/v1/webhook-endpoints/<str:endpoint_id>/deliveries": "settings",
+    "POST api/v1/webhook-endpoints/<str:endpoint_id>/deliveries/<str:delivery_id>/replay": "settings",
     "GET api/v1/jobs/<str:job_id>": "view",
     "POST api/v1/jobs/<str:job_id>/cancel": "author",
     "GET api/v1/jobs/<str:job_id>/errors": "view",
@@ -106,6 +113,8 @@ PAGES = {
     *(TEMPLATE, f"{TEMPLATE}/confirm/<slug:action>", f"{TEMPLATE}/people", f"{TEMPLATE}/people/<row:lead>/remove"),
     *("people/customers", "people/<slug:customer_id>"),
     *("promos", "promos/new", "promos/<slug:code>"),
+    *("settings/webhooks", "settings/webhooks/new", "settings/webhooks/<slug:endpoint_id>"),
+    "settings/webhooks/<slug:endpoint_id>/confirm/<slug:action>",
     *("jobs/<slug:public_id>", "jobs/<slug:public_id>/live", "jobs/<slug:public_id>/errors"),
 }
 
@@ -146,8 +155,15 @@ class Route:
             name = match[1].rpartition(":")[2]
             known = {"job_id": job_id(owner), "public_id": job_id(owner), "attempt": str(uuid.UUID(int=owner))}
             known |= {"customer_id": customer_id(owner)}
+            known |= {"endpoint_id": endpoint_id(owner), "delivery_id": webhook_id(owner)}
             known |= dict.fromkeys(("reservation_id", "redemption_id"), use_id(owner))
-            action = "cancel" if self.address.startswith(BROADCAST) else "archive"
+            action = (
+                "delete"
+                if "webhooks" in self.address
+                else "cancel"
+                if self.address.startswith(BROADCAST)
+                else "archive"
+            )
             return str({"action": action, **known, **words}.get(name, owner))
 
         return "/" + re.sub(r"<([^>]+)>", placed, self.address)

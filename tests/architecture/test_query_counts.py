@@ -12,6 +12,8 @@ from tests.factories import (
     CampaignLeadMessageFactory,
     CustomerFactory,
     PromoFactory,
+    WebhookDeliveryFactory,
+    WebhookEndpointFactory,
 )
 
 pytestmark = pytest.mark.django_db
@@ -36,6 +38,16 @@ def _customers(account):
     return "api/v1/customers", lambda: CustomerFactory(account=account)
 
 
+def _endpoints(account):
+    return "api/v1/webhook-endpoints", lambda: WebhookEndpointFactory(account=account)
+
+
+def _webhooks(account):
+    endpoint = WebhookEndpointFactory(account=account)
+    path = f"api/v1/webhook-endpoints/{endpoint.public_id}/deliveries"
+    return path, lambda: WebhookDeliveryFactory(endpoint=endpoint)
+
+
 def _promos(base):
     return lambda account: (f"{base}/promos", lambda: PromoFactory(account=account))
 
@@ -46,6 +58,8 @@ LISTS = {
     f"{BASE}/<int:pk>/leads": _leads,
     f"{BASE}/broadcasts/<int:pk>/messages": _messages,
     "api/v1/customers": _customers,
+    "api/v1/webhook-endpoints": _endpoints,
+    "api/v1/webhook-endpoints/<str:endpoint_id>/deliveries": _webhooks,
 }
 LISTS |= {f"{base}/promos": _promos(base) for base in MARKETING}
 

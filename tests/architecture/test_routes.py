@@ -18,6 +18,8 @@ MAY = {
         )
     },
 }
+for _role in ("tenant_admin", "platform_admin", "system_admin", "super_admin"):
+    MAY[_role] = MAY[_role] | {"settings"}
 REFUSED = (401, 403)
 
 

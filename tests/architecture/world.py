@@ -44,6 +44,14 @@ def use_id(owner: int) -> str:
     return f"red_{owner:016}"
 
 
+def endpoint_id(owner: int) -> str:
+    return f"whe_{owner:016}"
+
+
+def webhook_id(owner: int) -> str:
+    return f"msg_{owner:016}"
+
+
 def marks(owner: int) -> tuple[str, ...]:
     """What no answer to anybody else may hold; the id itself may, where the caller said it."""
     return mark(owner), phone(owner)[1:], f"ACfake{owner:028d}"
@@ -83,6 +91,10 @@ def build(owner: int = THEIRS) -> Membership:
         **owned, code=str(owner), public_id=f"promo_{owner:016}", applies_to={"items": [mark(owner)]}, used=1
     )
     factories.PromoUseFactory(**owned, promo=promo, public_id=use_id(owner), order_id=mark(owner), person=mark(owner))
+    endpoint = factories.WebhookEndpointFactory(**owned, public_id=endpoint_id(owner), description=mark(owner))
+    factories.WebhookDeliveryFactory(
+        **owned, endpoint=endpoint, public_id=webhook_id(owner), response_body=mark(owner), next_try_at=None
+    )
     events.record(account, type="order.completed", event_id=mark(owner), phone=phone(owner))
     return membership
 

@@ -16,6 +16,8 @@ from tests.factories import (
     CustomerFactory,
     MembershipFactory,
     PromoFactory,
+    WebhookDeliveryFactory,
+    WebhookEndpointFactory,
     in_state,
 )
 
@@ -53,6 +55,10 @@ PAGES = {
     "/promos": "Promos",
     "/promos/new": "New promo",
     "/promos/{promo}": "WELCOME20",
+    "/settings/webhooks": "Webhooks",
+    "/settings/webhooks/new": "Where shall we tell it?",
+    "/settings/webhooks/{endpoint}": "https://shop.example.com/webhooks",
+    "/settings/webhooks/{endpoint}/confirm/secret": "Make another secret?",
     "/jobs/{job}": "Reading your file",
 }
 
@@ -75,7 +81,7 @@ def world(api):
         "draft": being_written.pk, "moving": moving.pk, "paused": paused.pk, "scheduled": scheduled.pk,
         "message": moving.rows[0].pk, "template": being_written.campaign_id, "rejected": rejected.pk,
         "person": person.pk, "customer": known(api.account).public_id, "job": job.public_id,
-        "promo": used_promo(api.account).code,
+        "promo": used_promo(api.account).code, "endpoint": told(api.account).public_id,
     }  # fmt: skip
 
 
@@ -101,6 +107,16 @@ def used_promo(account):
     redeeming.reserve(account, promo.code, redeeming.Basket("bert", 20_00, "o-3"), seconds=900)
     redeeming.rollback(account, promo.uses.get(order_id="o-2").public_id)
     return promo
+
+
+def told(account):
+    """An address of the merchant's that fails, with a message of each kind."""
+    endpoint = WebhookEndpointFactory(account=account, failing_since="2026-11-20T10:00Z", description="The shop")
+    ended = {"next_try_at": None, "duration_ms": 87}
+    WebhookDeliveryFactory(endpoint=endpoint, **ended, response_code=204, delivered_at="2026-11-20T10:00Z", tries=1)
+    WebhookDeliveryFactory(endpoint=endpoint, **ended, response_code=500, response_body="<h1>Oops</h1> " * 40, tries=12)
+    WebhookDeliveryFactory(endpoint=endpoint, type="consent.withdrawn", tries=3, error="No connection: OSError.")
+    return endpoint
 
 
 @every_look

@@ -20,7 +20,11 @@ listening, deaf = (Celery(broker=broker, set_as_current=False) for broker in ("m
 deaf.conf.broker_transport_options = {"max_retries": 0}
 every_model = pytest.mark.parametrize("model", MODELS, ids=IDS)
 shipped = importlib.import_module("campaigns_project.migrations.0003_schedule_and_groups")
-later = importlib.import_module("campaigns_project.migrations.0004_promos_are_given_back")
+# Each gives rights to two models.
+LATER = [
+    importlib.import_module(f"campaigns_project.migrations.{name}")
+    for name in ("0004_promos_are_given_back", "0006_webhooks_to_merchants")
+]
 
 
 @pytest.fixture
@@ -279,10 +283,10 @@ def test_the_schedule_and_the_groups_are_shipped_and_may_be_edited():
     shipped.make_groups(apps, None)
 
     names = set(PeriodicTask.objects.values_list("name", flat=True))
-    assert names == {*shipped.SCHEDULE, "give back promos"}
+    assert names == {*shipped.SCHEDULE, "give back promos", "forget old webhooks to merchants"}
     assert PeriodicTask.objects.get(name="sweep").interval.every == 9
     assert {group.name: group.permissions.count() for group in Group.objects.all()} == {
-        name: len(rights) + sum(2 for names in later.RIGHTS.values() if name in names)
+        name: len(rights) + sum(2 for later in LATER for names in later.RIGHTS.values() if name in names)
         for name, rights in shipped.GROUPS.items()
     }
 

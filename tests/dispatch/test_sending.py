@@ -11,7 +11,7 @@ from django.utils import timezone
 from campaigns import broadcasting
 from campaigns.models import Campaign, CampaignLeadMessage, MessageAttempt
 from crm import consent
-from dispatch import owners, sweeping, tasks
+from dispatch import lane, owners, sweeping, tasks
 from dispatch.models import Owner
 from lifecycle.models import Lease
 from tests.dispatch.conftest import own_environment, send_until, wait_for
@@ -266,14 +266,15 @@ def test_a_sender_is_started_where_none_is_alive_and_only_one(started, twilio, s
         monkeypatch.setenv(name, value)
 
     tasks.keep_senders()
-    wait_for(lambda: owners.alive("twilio"))
+    wait_for(lambda: all(map(owners.alive, lane.providers())), 30)
     tasks.keep_senders()
-    (pid_file,) = (tmp_path / "senders").iterdir()
-    os.kill(int(pid_file.read_text()), signal.SIGTERM)
-    wait_for(lambda: not pid_file.exists())
-    wait_for(lambda: tasks._started[0].poll() == 0)
+    pid_files = list((tmp_path / "senders").iterdir())
+    for each in pid_files:
+        os.kill(int(each.read_text()), signal.SIGTERM)
+    wait_for(lambda: not any(each.exists() for each in pid_files))
+    wait_for(lambda: {sender.poll() for sender in tasks._started} == {0})
 
-    assert Owner.objects.count() == 1
+    assert sorted(Owner.objects.values_list("provider", flat=True)) == lane.providers()
 
 
 def test_the_clock_nudges_sweep_inbox_and_clean_up(started):
