@@ -283,7 +283,7 @@ def test_the_schedule_and_the_groups_are_shipped_and_may_be_edited():
     shipped.make_groups(apps, None)
 
     names = set(PeriodicTask.objects.values_list("name", flat=True))
-    assert names == {*shipped.SCHEDULE, "give back promos", "forget old webhooks to merchants"}
+    assert names == {*shipped.SCHEDULE, "give back promos", "fold funnels", "forget old webhooks to merchants"}
     assert PeriodicTask.objects.get(name="sweep").interval.every == 9
     assert {group.name: group.permissions.count() for group in Group.objects.all()} == {
         name: len(rights) + sum(2 for later in LATER for names in later.RIGHTS.values() if name in names)
