@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from django.urls import URLPattern
-
 from campaigns import webhooks
 from campaigns.api import broadcasts, leads, links, templates
 from campaigns.api import webhooks as shown
-from campaigns_project.api import route, routes
-from campaigns_project.api.routes import OptionalSlashPattern
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from campaigns_project.api import route, routes, webhook
 
 PREFIX = "api/v1/campaign"
-
-
-def _webhook(address: str, view: Callable[..., Any], name: str) -> URLPattern:
-    pattern = OptionalSlashPattern(f"{PREFIX}/webhooks/twilio/{address}", name=name, is_endpoint=True)
-    return URLPattern(pattern, view, name=name)
 
 
 urlpatterns = [
@@ -54,7 +41,7 @@ urlpatterns = [
         route("<int:pk>", templates.OneTemplate, name="campaign"),
         route("<int:pk>/leads", leads.Leads, name="campaign-leads"),
         route("<int:pk>/transition", templates.MoveTemplate, name="campaign-transition"),
+        webhook("webhooks/twilio/status/<uuid:attempt>", shown.Status, webhooks.status, name="twilio-status"),
+        webhook("webhooks/twilio/inbound", shown.Inbound, webhooks.inbound, name="twilio-inbound"),
     ),
-    _webhook("status/<uuid:attempt>", shown.shown_as(shown.Status, webhooks.status), "twilio-status"),
-    _webhook("inbound", shown.shown_as(shown.Inbound, webhooks.inbound), "twilio-inbound"),
 ]

@@ -14,16 +14,22 @@ class CrmConfig(AppConfig):
             events,
             feedback,
             first_touch,
+            ingestion,
             outgoing,
             posting,
             responding,
         )
         from crm.models import MarketingChannel
-        from dispatch import lane
+        from crm.payloads import PROVIDERS
+        from dispatch import inbox, lane
+        from dispatch.receiving import UNCOUNTED
 
         lane.register(delivering.LANES[MarketingChannel.EMAIL], delivering.mail_lane)
         lane.register(delivering.LANES[MarketingChannel.SMS], delivering.text_lane)
         lane.also(posting.PROVIDER, posting.WebhookSender)
+        for provider in PROVIDERS:
+            for kind in (ingestion.KIND, UNCOUNTED):
+                inbox.handles(provider, kind, ingestion.apply)
         feedback.listens(responding.hear)
         events.listens(attributing.hear)
         events.listens(first_touch.touch)

@@ -21,14 +21,16 @@ if TYPE_CHECKING:
 
     from accounts.models import Account
 
+# Only says that the provider has it; whoever sent it has written that down already.
+SENT = "sent"
 # After these nothing more is sent to the address on that channel.
 ENDING = frozenset({"unsubscribed", "spam", "bounced"})
 
 
 @dataclass(frozen=True)
 class Feedback:
-    """One report. `event` is delivered, opened, clicked, bounced (for good), dropped, failed, unsubscribed, spam or
-    subscribed.
+    """One report. `event` is sent, delivered, opened, clicked, bounced (for good), dropped, failed, unsubscribed, spam
+    or subscribed.
 
     `address` is the person's (e-mail address, or phone in E.164), `key` the report's identity in its account (the same
     one again changes nothing), `attempt` the call of ours it is about, `campaign` a public id, `code` the provider's
@@ -89,7 +91,7 @@ def _about(account: Account, reports: Sequence[Feedback]) -> list[About | None]:
 
 def _fresh(account: Account, reports: Sequence[Feedback]) -> set[str]:
     """The keys that the stream does not know yet. One at a time has them: the inbox locks what it hands out."""
-    keys = {report.key for report in reports}
+    keys = {report.key for report in reports if report.event != SENT}
     known = Event.objects.for_account(account).filter(event_id__in=keys).values_list("event_id", flat=True)
     return keys - set(known)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from campaigns_project.api import route, routes
-from crm.api import events, people, promo_uses, promos, webhook_endpoints
+from campaigns_project.api import route, routes, webhook
+from crm import webhooks
+from crm.api import events, integrations, people, promo_uses, promos, webhook_endpoints
 
 # The same routes under our path and under the gateway's.
 MARKETING = ("api/v1/marketing", "v1/commerce/marketing")
@@ -21,6 +22,12 @@ _marketing = [
         route("promos/reservations/<str:reservation_id>/commit", promo_uses.Commit),
         route("promos/reservations/<str:reservation_id>/release", promo_uses.Release),
         route("promos/redemptions/<str:redemption_id>/rollback", promo_uses.Rollback),
+        route("webhooks", integrations.Providers),
+        route("webhooks/<str:provider>/secret", integrations.Secret),
+        route("webhooks/<str:provider>/events", integrations.ProviderEvents),
+        route("webhooks/<str:provider>/events/<str:event_id>/replay", integrations.Replay),
+        webhook("webhooks/<str:provider>", integrations.Incoming, webhooks.receive),
+        webhook("webhooks/<str:provider>/<str:connection>", integrations.IncomingAt, webhooks.receive_at),
     )
 ]
 

@@ -64,12 +64,16 @@ def store(
     return int(row[0]) if row else None
 
 
-def apply(limit: int = 500) -> int:
-    """Apply waiting entries, oldest first. Returns how many were taken; 0 when there is nothing to do."""
+def apply(limit: int = 500, *, only: Sequence[int] | None = None) -> int:
+    """Apply waiting entries, oldest first, or `only` those with these ids. Returns how many were taken; 0 when there is
+    nothing to do.
+    """
     with transaction.atomic():
         waiting = InboxEntry.objects.select_for_update(skip_locked=True).filter(
             result=InboxEntry.Result.WAITING, next_try_at__lte=Now()
         )
+        if only is not None:
+            waiting = waiting.filter(pk__in=only)
         entries = list(waiting.order_by("next_try_at", "id")[:limit])
         groups: dict[tuple[str, str], list[InboxEntry]] = {}
         for entry in sorted(entries, key=lambda each: each.pk):
@@ -130,25 +134,24 @@ def _apply_group(handler: Handler | None, entries: list[InboxEntry]) -> None:
     try:
         with transaction.atomic():
             changed = handler(entries)
-    except Exception:  # one bad entry must not hold up the others
+    except Exception as failure:  # one bad entry must not hold up the others
         log.exception("webhooks not applied together", provider=entries[0].provider, count=len(entries))
-        _apply_alone(handler, entries)
+        if len(entries) == 1:
+            _try_later(entries[0], failure)
+        else:
+            _apply_alone(handler, entries)
     else:
         _settle(entries, changed)
 
 
 def _apply_alone(handler: Handler, entries: list[InboxEntry]) -> None:
-    if len(entries) == 1:
-        _try_later(entries[0])
-        return
     for entry in entries:
         try:
             with transaction.atomic():
                 changed = handler([entry])
         except Exception as failure:  # kept with the entry
             log.exception("webhook not applied", entry=entry.pk)
-            entry.error = f"{type(failure).__name__}: {failure}"[:1000]
-            _try_later(entry)
+            _try_later(entry, failure)
         else:
             _settle([entry], changed)
 
@@ -159,12 +162,12 @@ def _settle(entries: Sequence[InboxEntry], changed: Sequence[bool]) -> None:
         InboxEntry.objects.filter(pk__in=ids).update(result=result, applied_at=Now(), tries=F("tries") + 1)
 
 
-def _try_later(entry: InboxEntry) -> None:
+def _try_later(entry: InboxEntry, failure: Exception) -> None:
     """After MAX_TRIES an entry is a dead letter: shown to operators, who may replay it."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE dispatch_inboxentry SET tries = tries + 1, error = %s, "
             "next_try_at = now() + make_interval(secs => %s * power(2, tries)), "
             "result = CASE WHEN tries + 1 >= %s THEN 'failed' ELSE result END WHERE id = %s",
-            [entry.error or "not applied", BACK_OFF_SECONDS, MAX_TRIES, entry.pk],
+            [f"{type(failure).__name__}: {failure}"[:1000], BACK_OFF_SECONDS, MAX_TRIES, entry.pk],
         )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models.functions import Now
+
+from accounts.scoping import AccountQuerySet, Owned, SameAccount, owned, parent_key
+from accounts.secrets import open_sealed, seal
 
 
 class Owner(models.Model):
@@ -70,10 +75,15 @@ class InboxEntry(models.Model):
         NO_EFFECT = "no_effect"
         FAILED = "failed"
 
-    account = models.ForeignKey("accounts.Account", null=True, on_delete=models.CASCADE, related_name="+")
+    # Both without an index of their own: the account leads others, and nobody looks rows up by their connection.
+    account = models.ForeignKey(
+        "accounts.Account", null=True, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     provider = models.CharField(max_length=30)
     kind = models.CharField(max_length=40)
-    connection = models.ForeignKey("accounts.Connection", null=True, on_delete=models.SET_NULL, related_name="+")
+    connection = models.ForeignKey(
+        "accounts.Connection", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     dedupe_key = models.CharField(max_length=200)
     body = models.BinaryField()
     headers = models.JSONField(default=dict)
@@ -93,7 +103,8 @@ class InboxEntry(models.Model):
         ]
         indexes = [
             models.Index(fields=["next_try_at", "id"], condition=models.Q(result="waiting"), name="inbox_waiting"),
-            models.Index(fields=["received_at"], name="inbox_age"),
+            BrinIndex(fields=["received_at"], name="inbox_age", autosummarize=True),
+            models.Index(fields=["account", "provider", "id"], name="inbox_of_provider"),
         ]
 
     def __str__(self) -> str:
@@ -112,3 +123,75 @@ class Pace(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider} {self.sender}"
+
+
+def new_token() -> str:
+    """22 characters of an address that nobody guesses (128 bits)."""
+    return secrets.token_urlsafe(16)
+
+
+class WebhookConnection(Owned):
+    """Where one provider delivers an account's events: an address of its own, and how many came.
+
+    `events_received` and `last_event_at` count what the provider's table of events names, once each; `refused` counts
+    deliveries to this address whose signature was wrong.
+    """
+
+    provider = models.CharField(max_length=30)
+    token = models.CharField(max_length=22, unique=True, default=new_token, editable=False)
+    events_received = models.BigIntegerField(db_default=0, default=0)
+    last_event_at = models.DateTimeField(null=True, blank=True)
+    refused = models.BigIntegerField(db_default=0, default=0)
+    refused_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = AccountQuerySet["WebhookConnection"].as_manager()
+
+    class Meta:
+        constraints = [
+            parent_key("webhookconnection"),
+            models.UniqueConstraint(fields=["account", "provider"], name="one_webhook_connection_per_provider"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} of {self.account_id}"
+
+
+class WebhookSecret(Owned):
+    """What a provider signs with. After a rotation the one before is good until `valid_until`; None is the present one.
+
+    Kept sealed; its fingerprint is unique, because the bare address finds the account by the secret that verifies.
+    """
+
+    class Kind(models.TextChoices):
+        SHARED = "shared"
+        # Signs nothing itself: whoever knows it can only verify.
+        PUBLIC_KEY = "public_key"
+
+    webhook = owned(WebhookConnection, related_name="secrets")
+    kind = models.CharField(max_length=20, choices=Kind, default=Kind.SHARED)
+    sealed = models.BinaryField()
+    fingerprint = models.CharField(max_length=64, unique=True)
+    valid_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = AccountQuerySet["WebhookSecret"].as_manager()
+
+    class Meta:
+        constraints = [
+            SameAccount("webhook", name="webhook_secret_same_account"),
+            models.UniqueConstraint(
+                fields=["webhook", "kind"], condition=models.Q(valid_until=None), name="one_present_webhook_secret"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of webhook {self.webhook_id}"
+
+    @property
+    def text(self) -> str:
+        return open_sealed(bytes(self.sealed))["secret"]
+
+    @text.setter
+    def text(self, value: str) -> None:
+        self.sealed = seal({"secret": value})

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers
 
 from campaigns_project.api import OpenDoor
 from campaigns_project.api.serializers import ErrorBody, Query
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class StatusQuery(Query):
@@ -35,10 +32,3 @@ class Inbound(OpenDoor):
 
     def post(self) -> None:
         """Twilio hands on what somebody wrote; STOP and START have taken effect when this answers."""
-
-
-def shown_as(door: type[OpenDoor], view: Callable[..., Any]) -> Callable[..., Any]:
-    """`view`, listed in OpenAPI as `door`."""
-    # Where drf-spectacular looks for doors.
-    vars(view).update(cls=door, initkwargs={})
-    return view

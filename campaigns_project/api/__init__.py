@@ -51,7 +51,7 @@ from campaigns_project.api.fields import (
 from campaigns_project.api.lists import page_of
 from campaigns_project.api.parsing import BULK, IMPORT, MIB, StrictJSONParser, parse_json
 from campaigns_project.api.rendering import JSONRenderer
-from campaigns_project.api.routes import route, routes
+from campaigns_project.api.routes import route, routes, webhook
 from campaigns_project.api.schema import Schema
 from campaigns_project.api.serializers import (
     FormSerializer,
@@ -98,4 +98,5 @@ __all__ = [
     "parse_json",
     "route",
     "routes",
+    "webhook",
 ]

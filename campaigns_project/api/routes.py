@@ -8,6 +8,8 @@ from django.urls import URLPattern
 from django.urls.resolvers import RoutePattern
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.views.generic import View
 
 
@@ -23,6 +25,13 @@ class OptionalSlashPattern(RoutePattern):
 def route(address: str, view: type[View[Any]], *, name: str | None = None, **options: Any) -> URLPattern:
     """`path()` for a door: `address` has no leading and no trailing slash; `options` go to `as_view`."""
     return URLPattern(OptionalSlashPattern(address, name=name, is_endpoint=True), view.as_view(**options), name=name)
+
+
+def webhook(address: str, door: type[View[Any]], view: Callable[..., Any], *, name: str | None = None) -> URLPattern:
+    """A route to a plain view outside DRF, listed in OpenAPI as `door`."""
+    # Where drf-spectacular looks for doors.
+    vars(view).update(cls=door, initkwargs={})
+    return URLPattern(OptionalSlashPattern(address, name=name, is_endpoint=True), view, name=name)
 
 
 def routes(prefix: str, *patterns: URLPattern) -> list[URLPattern]:

@@ -79,6 +79,10 @@ for _base in MARKETING:
         f"POST {_base}/promos/reservations/<str:reservation_id>/commit": "money",
         f"POST {_base}/promos/reservations/<str:reservation_id>/release": "money",
         f"POST {_base}/promos/redemptions/<str:redemption_id>/rollback": "money",
+        f"GET {_base}/webhooks": "view",
+        f"PUT {_base}/webhooks/<str:provider>/secret": "settings",
+        f"GET {_base}/webhooks/<str:provider>/events": "view",
+        f"POST {_base}/webhooks/<str:provider>/events/<str:event_id>/replay": "send",
     }
 
 # Open to everybody: nothing there is anybody's own, or a password or a signature opens it.
@@ -88,6 +92,7 @@ OPEN = {
     f"GET {CAMPAIGN}/redirect/<str:token>",
     f"POST {CAMPAIGN}/webhooks/twilio/status/<uuid:attempt>",
     f"POST {CAMPAIGN}/webhooks/twilio/inbound",
+    *(f"POST {base}/webhooks/<str:provider>{rest}" for base in MARKETING for rest in ("", "/<str:connection>")),
     "GET api/schema",
     "GET api/docs",
     "GET healthz",
@@ -156,6 +161,7 @@ class Route:
             known = {"job_id": job_id(owner), "public_id": job_id(owner), "attempt": str(uuid.UUID(int=owner))}
             known |= {"customer_id": customer_id(owner)}
             known |= {"endpoint_id": endpoint_id(owner), "delivery_id": webhook_id(owner)}
+            known |= {"provider": "sendgrid", "event_id": f"whk_{owner}", "connection": f"{owner:022}"}
             known |= dict.fromkeys(("reservation_id", "redemption_id"), use_id(owner))
             action = (
                 "delete"

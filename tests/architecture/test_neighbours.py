@@ -85,7 +85,8 @@ def test_the_api_leads_to_nothing_of_a_neighbours(worlds):
     who = Caller(worlds)
     wrong = {}
     for route, method in operations():
-        if "<" not in route.address:
+        # The name of a provider leads to nobody in particular.
+        if "<" not in route.address.replace("<str:provider>", ""):
             continue
         status, problem = compared(lambda owner, r=route, m=method: who.send(m, r.path(owner), json=_valid(r, m)))
         if problem or status < 400:

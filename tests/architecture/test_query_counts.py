@@ -1,9 +1,12 @@
 """A list asks the database as often for three rows as for one."""
 
+from itertools import count
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from dispatch.models import InboxEntry
 from tests.architecture.routes import MARKETING, operations
 from tests.factories import (
     BroadcastFactory,
@@ -52,6 +55,16 @@ def _promos(base):
     return lambda account: (f"{base}/promos", lambda: PromoFactory(account=account))
 
 
+def _came_in(base):
+    def listed(account):
+        numbers = count()
+        said = {"account": account, "provider": "sendgrid", "kind": "event", "body": b'{"event": "open"}'}
+        address = f"{base}/webhooks/sendgrid/events"
+        return address, lambda: InboxEntry.objects.create(**said, dedupe_key=str(next(numbers)))
+
+    return listed
+
+
 # What adds one row to each list of the API.
 LISTS = {
     BASE: _templates,
@@ -62,6 +75,7 @@ LISTS = {
     "api/v1/webhook-endpoints/<str:endpoint_id>/deliveries": _webhooks,
 }
 LISTS |= {f"{base}/promos": _promos(base) for base in MARKETING}
+LISTS |= {f"{base}/webhooks/<str:provider>/events": _came_in(base) for base in MARKETING}
 
 
 def test_every_list_of_the_api_is_counted_here():

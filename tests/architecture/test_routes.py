@@ -10,12 +10,10 @@ from tests.fixtures_http import caller
 AUTHOR = {"view", "author"}
 MAY = {
     "marketing": AUTHOR,
+    **{role: AUTHOR | {"send", "money"} for role in (*("marketing_manager", "restaurant_manager", "manager"),)},
     **{
-        role: AUTHOR | {"send", "money"}
-        for role in (
-            *("marketing_manager", "restaurant_manager", "manager", "tenant_admin"),
-            *("platform_admin", "system_admin", "super_admin"),
-        )
+        role: AUTHOR | {"send", "money", "settings"}
+        for role in ("tenant_admin", "platform_admin", "system_admin", "super_admin")
     },
 }
 for _role in ("tenant_admin", "platform_admin", "system_admin", "super_admin"):

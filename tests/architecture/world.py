@@ -9,9 +9,11 @@ from django.apps import apps
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.scoping import Owned
+from accounts.secrets import seal
 from campaigns import media
 from campaigns_project.models import AuditEntry, Job
 from crm import consent, events
+from dispatch.models import InboxEntry, WebhookConnection, WebhookSecret
 from tests import factories
 from tests.providers.test_images import picture
 
@@ -89,6 +91,11 @@ def build(owner: int = THEIRS) -> Membership:
     consent.withdraw(account, channel="whatsapp", address=phone(owner), source=mark(owner))
     promo = factories.PromoFactory(
         **owned, code=str(owner), public_id=f"promo_{owner:016}", applies_to={"items": [mark(owner)]}, used=1
+    )
+    hears = WebhookConnection.objects.create(**owned, provider="sendgrid", token=f"{owner:022}")
+    WebhookSecret.objects.create(**owned, webhook=hears, fingerprint=mark(owner), sealed=seal({"secret": mark(owner)}))
+    InboxEntry.objects.create(
+        **owned, provider="sendgrid", kind="event", dedupe_key=mark(owner), body=b'{"event_type": "email.opened"}'
     )
     factories.PromoUseFactory(**owned, promo=promo, public_id=use_id(owner), order_id=mark(owner), person=mark(owner))
     endpoint = factories.WebhookEndpointFactory(**owned, public_id=endpoint_id(owner), description=mark(owner))
