@@ -61,7 +61,7 @@ class ProvidersShape(serializers.Serializer[Any]):
     }
 
 
-class SecretInput(StrictSerializer):
+class ProviderSecretInput(StrictSerializer):
     """Nothing, for a new random secret; else the one that the provider shows you."""
 
     secret = TextField(
@@ -71,7 +71,7 @@ class SecretInput(StrictSerializer):
     example: ClassVar[dict[str, Any]] = {}
 
 
-class SecretShape(serializers.Serializer[Any]):
+class ProviderSecretShape(serializers.Serializer[Any]):
     """Shown this once."""
 
     provider = serializers.CharField()
@@ -142,8 +142,8 @@ class Providers(Door):
 class Secret(Door):
     tag = "webhooks"
     needs: ClassVar = {"PUT": Permission.SETTINGS}
-    bodies: ClassVar = {"PUT": SecretInput}
-    answers: ClassVar = {"PUT": SecretShape}
+    bodies: ClassVar = {"PUT": ProviderSecretInput}
+    answers: ClassVar = {"PUT": ProviderSecretShape}
 
     def put(self, request: Request, provider: str) -> Response:
         """Connect a provider, or rotate its secret: the old one is good for another 24 hours.
@@ -151,7 +151,7 @@ class Secret(Door):
         409 `secret_taken` when another connection has the secret.
         """
         done = integrations.change_secret(self.account, provider, self.data.get("secret", ""), by=request.user)
-        return self.show(done, SecretShape)
+        return self.show(done, ProviderSecretShape)
 
 
 class ProviderEvents(Door):
