@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from campaigns_project.api import route, routes, webhook
 from crm import webhooks
-from crm.api import events, integrations, people, promo_uses, promos, webhook_endpoints
+from crm.api import events, funnels, integrations, people, promo_uses, promos, webhook_endpoints
 
 # The same routes under our path and under the gateway's.
 MARKETING = ("api/v1/marketing", "v1/commerce/marketing")
@@ -14,6 +14,7 @@ _marketing = [
     for prefix in MARKETING
     for pattern in routes(
         prefix,
+        route("funnels", funnels.Funnels),
         route("promos", promos.Promos),
         route("promos/<str:code>", promos.OnePromo),
         route("promos/<str:code>/validate", promo_uses.Validate),

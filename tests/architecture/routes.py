@@ -71,6 +71,7 @@ API = {
 }
 for _base in MARKETING:
     API |= {
+        f"GET {_base}/funnels": "view",
         f"GET {_base}/promos": "view",
         f"POST {_base}/promos": "money",
         f"GET {_base}/promos/<str:code>": "view",
