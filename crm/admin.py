@@ -15,7 +15,7 @@ from campaigns_project.admin.rows import OperatorAdmin
 from campaigns_project.admin.shown import chip_of, readable
 from campaigns_project.templatetags.look import money
 from crm import consent, promo_admin, webhook_admin  # noqa: F401 (registers promos and webhooks)
-from crm.models import Channel, ConsentEntry, Customer, Event, Suppression
+from crm.models import Channel, ConsentEntry, Customer, Event, PushSubscription, Suppression
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,6 +140,16 @@ class ConsentEntryAdmin(OperatorAdmin):
     @admin.display(description="proof")
     def proven(self, entry: ConsentEntry) -> SafeString:
         return readable(entry.proof)
+
+
+@admin.register(PushSubscription)
+class PushSubscriptionAdmin(OperatorAdmin):
+    """Browsers that take pushes. Their keys are shown to nobody."""
+
+    list_display = ("public_id", "customer", "account", "created_at")
+    list_select_related = ("account", "customer")
+    search_fields = ("^public_id", "^customer__public_id")
+    fields = ("account", "public_id", "customer", "endpoint", "created_at")
 
 
 @admin.register(Event)

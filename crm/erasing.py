@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower, Now
 
 from campaigns_project.models import AuditEntry
-from crm import consent, events
+from crm import consent, events, subscriptions
 from crm.models import ConsentEntry, Customer, Event
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def erase(customer: Customer, *, by: Any, request_id: str = "") -> None:
         # What is not tied to them yet would be nobody's, and counted no longer.
         events.claim(customer)
         _blank_stream(customer)
+        subscriptions.forget(customer)
         Customer.objects.filter(pk=customer.pk).update(**BLANK, erased_at=Now(), updated_at=Now())
         AuditEntry.objects.create(
             account=customer.account,

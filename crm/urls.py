@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from campaigns_project.api import route, routes, webhook
 from crm import webhooks
-from crm.api import events, funnels, integrations, people, promo_uses, promos, webhook_endpoints
+from crm.api import events, funnels, integrations, people, promo_uses, promos, subscriptions, webhook_endpoints
 
 # The same routes under our path and under the gateway's.
 MARKETING = ("api/v1/marketing", "v1/commerce/marketing")
@@ -40,7 +40,10 @@ urlpatterns = [
         route("<str:customer_id>", people.OneCustomer, name="customer"),
         route("<str:customer_id>/consent", people.Consent, name="customer-consent"),
         route("<str:customer_id>/timeline", people.Timeline, name="customer-timeline"),
+        route("<str:customer_id>/push-subscriptions", subscriptions.Subscriptions, name="push-subscriptions"),
+        route("<str:customer_id>/push-subscriptions/<str:subscription_id>", subscriptions.OneSubscription),
     ),
+    *routes("api/v1/push", route("public-key", subscriptions.PublicKey, name="push-public-key")),
     *routes("api/v1/events", route("", events.Events, name="events")),
     *routes(
         "api/v1/webhook-endpoints",

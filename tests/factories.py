@@ -36,6 +36,7 @@ from crm.models import (
     MarketingCampaign,
     Promo,
     PromoUse,
+    PushSubscription,
     WebhookDelivery,
     WebhookEndpoint,
 )
@@ -162,6 +163,19 @@ class CustomerFactory(_Factory):
     account = factory.SubFactory(AccountFactory)
     phone = factory.Sequence(lambda n: f"+1444{n:07d}")
     first_name = factory.Sequence(lambda n: f"Customer {n}")
+
+
+class PushSubscriptionFactory(_Factory):
+    """A browser that nobody has."""
+
+    class Meta:
+        model = PushSubscription
+
+    account = factory.SelfAttribute("customer.account")
+    customer = factory.SubFactory(CustomerFactory)
+    endpoint = factory.Sequence(lambda n: f"https://push.example.com/send/{n}")
+    p256dh = "BNNL5ZaTfK81qhXOx23-wewhigUeFb632jN6LvRWCFH1ubQr77FE_9qV1FuojuRmHP42zmf34rXgW80OvUVDgTk"
+    auth = "zqbxT6JKstKSY9JKibZLSQ"
 
 
 class PromoFactory(_Factory):

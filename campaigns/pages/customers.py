@@ -14,7 +14,7 @@ from campaigns_project.refusals import Invalid
 from campaigns_project.templatetags.look import money
 from campaigns_project.tones import look_of
 from crm import consent, people, timeline
-from crm.models import Channel, Customer
+from crm.models import Channel, Customer, PushSubscription
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,6 +99,7 @@ class OneCustomer(MerchantPage):
             switches=[_switch(customer, channel, standing[channel]) for channel in CHANNELS],
             timeline=[_told(entry) for entry in told["data"]],
             earlier=told["pagination"]["next_cursor"],
+            browsers=PushSubscription.objects.for_account(self.account).filter(customer=customer).count(),
             numbers=ConversationUser.objects.for_account(self.account).filter(customer=customer).order_by("pk"),
         )
 

@@ -21,6 +21,7 @@ from crm.models.people import (
     new_event_id,
 )
 from crm.models.promo import Promo, PromoShare, PromoStatus, PromoType, PromoUse
+from crm.models.push import PushSubscription
 
 __all__ = [
     "Attribution",
@@ -45,6 +46,7 @@ __all__ = [
     "PromoStatus",
     "PromoType",
     "PromoUse",
+    "PushSubscription",
     "Stage",
     "Suppression",
     "WebhookDelivery",

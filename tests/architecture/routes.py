@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from tests.architecture.world import THEIRS, customer_id, endpoint_id, job_id, use_id, webhook_id
+from tests.architecture.world import THEIRS, customer_id, endpoint_id, job_id, subscription_id, use_id, webhook_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +57,10 @@ API = {
     "DELETE api/v1/customers/<str:customer_id>": "author",
     "PUT api/v1/customers/<str:customer_id>/consent": "author",
     "GET api/v1/customers/<str:customer_id>/timeline": "view",
+    "GET api/v1/customers/<str:customer_id>/push-subscriptions": "view",
+    "POST api/v1/customers/<str:customer_id>/push-subscriptions": "author",
+    "DELETE api/v1/customers/<str:customer_id>/push-subscriptions/<str:subscription_id>": "author",
+    "GET api/v1/push/public-key": "view",
     "POST api/v1/events": "author",
     "GET api/v1/webhook-endpoints": "settings",
     "POST api/v1/webhook-endpoints": "settings",
@@ -163,6 +167,7 @@ class Route:
             known |= {"customer_id": customer_id(owner)}
             known |= {"endpoint_id": endpoint_id(owner), "delivery_id": webhook_id(owner)}
             known |= {"provider": "sendgrid", "event_id": f"whk_{owner}", "connection": f"{owner:022}"}
+            known |= {"customer_id": customer_id(owner), "subscription_id": subscription_id(owner)}
             known |= dict.fromkeys(("reservation_id", "redemption_id"), use_id(owner))
             action = (
                 "delete"

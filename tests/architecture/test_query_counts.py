@@ -15,6 +15,7 @@ from tests.factories import (
     CampaignLeadMessageFactory,
     CustomerFactory,
     PromoFactory,
+    PushSubscriptionFactory,
     WebhookDeliveryFactory,
     WebhookEndpointFactory,
 )
@@ -51,6 +52,12 @@ def _webhooks(account):
     return path, lambda: WebhookDeliveryFactory(endpoint=endpoint)
 
 
+def _browsers(account):
+    customer = CustomerFactory(account=account)
+    path = f"api/v1/customers/{customer.public_id}/push-subscriptions"
+    return path, lambda: PushSubscriptionFactory(customer=customer)
+
+
 def _promos(base):
     return lambda account: (f"{base}/promos", lambda: PromoFactory(account=account))
 
@@ -73,6 +80,7 @@ LISTS = {
     "api/v1/customers": _customers,
     "api/v1/webhook-endpoints": _endpoints,
     "api/v1/webhook-endpoints/<str:endpoint_id>/deliveries": _webhooks,
+    "api/v1/customers/<str:customer_id>/push-subscriptions": _browsers,
 }
 LISTS |= {f"{base}/promos": _promos(base) for base in MARKETING}
 LISTS |= {f"{base}/webhooks/<str:provider>/events": _came_in(base) for base in MARKETING}

@@ -42,6 +42,10 @@ def customer_id(owner: int) -> str:
     return f"cust_{owner:016}"
 
 
+def subscription_id(owner: int) -> str:
+    return f"push_{owner:016}"
+
+
 def use_id(owner: int) -> str:
     return f"red_{owner:016}"
 
@@ -71,6 +75,12 @@ def build(owner: int = THEIRS) -> Membership:
     AuditEntry.objects.create(**owned, action="look", target=mark(owner), actor=user)
     customer = factories.CustomerFactory(
         **owned, first_name=mark(owner), phone=phone(owner), public_id=customer_id(owner)
+    )
+    factories.PushSubscriptionFactory(
+        **owned,
+        customer=customer,
+        public_id=subscription_id(owner),
+        endpoint=f"https://push.example.com/{mark(owner)}",
     )
     campaign = factories.CampaignFactory(**owned, name=mark(owner), body=mark(owner), status="approved")
     person = factories.ConversationUserFactory(
