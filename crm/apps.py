@@ -14,10 +14,12 @@ class CrmConfig(AppConfig):
             events,
             feedback,
             first_touch,
+            importing,  # noqa: F401 (registers what its jobs run)
             ingestion,
             outgoing,
             posting,
             responding,
+            undoing,  # noqa: F401 (as importing)
         )
         from crm.models import MarketingChannel
         from crm.payloads import PROVIDERS

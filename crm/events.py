@@ -6,6 +6,7 @@ those who listen are told of a row that was really written, once, however often 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,13 +19,13 @@ from accounts.models import Account
 from crm.models import Customer, new_event_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
 ORDER, REFUND = "order.completed", "order.refunded"
 
 # Sorted, so that two callers with the same events wait for each other instead of locking each other out. The conditions
-# on '' are those of the unique indexes.
+# on '' are those of the unique indexes; the account is said as a query, because statistics know nothing of a new one.
 STORE = """
 WITH given AS (
     SELECT * FROM unnest(%(event_id)s::text[], %(public_id)s::text[], %(type)s::text[], %(customer_id)s::bigint[],
@@ -37,23 +38,39 @@ INSERT INTO crm_event (account_id, public_id, event_id, type, customer_id, email
 SELECT %(account)s, g.public_id, g.event_id, g.type, coalesce(g.customer_id, by_phone.id, by_email.id), g.email,
     g.phone, g.occurred_at, g.value_minor, g.currency, g.properties
 FROM given g
-LEFT JOIN crm_customer by_phone ON by_phone.account_id = %(account)s AND by_phone.phone = g.phone
+LEFT JOIN crm_customer by_phone ON by_phone.account_id = (SELECT %(account)s::bigint) AND by_phone.phone = g.phone
     AND NOT (by_phone.phone = '')
-LEFT JOIN crm_customer by_email ON by_email.account_id = %(account)s AND lower(by_email.email) = lower(g.email)
-    AND NOT (by_email.email = '')
+LEFT JOIN crm_customer by_email ON by_email.account_id = (SELECT %(account)s::bigint)
+    AND lower(by_email.email) = lower(g.email) AND NOT (by_email.email = '')
 ORDER BY g.event_id
 ON CONFLICT (account_id, event_id) DO NOTHING
 """
 
+# Of two people, the one with the phone number has it.
 CLAIM = """
-UPDATE crm_event SET customer_id = %(customer)s
-WHERE account_id = %(account)s AND customer_id IS NULL
-    AND ((phone = %(phone)s AND phone <> '') OR (lower(email) = lower(%(email)s) AND NOT (email = '')))
+WITH found AS (
+    SELECT event.id AS event, customer.id AS person, 1 AS rank FROM crm_customer customer JOIN crm_event event
+        ON event.account_id = customer.account_id AND event.phone = customer.phone AND event.customer_id IS NULL
+    WHERE customer.id = ANY (%(customers)s::bigint[]) AND customer.account_id = %(account)s AND customer.phone <> ''
+    UNION ALL
+    SELECT event.id, customer.id, 2 FROM crm_customer customer JOIN crm_event event
+        ON event.account_id = customer.account_id AND lower(event.email) = lower(customer.email)
+        AND event.customer_id IS NULL AND NOT (event.email = '')
+    WHERE customer.id = ANY (%(customers)s::bigint[]) AND customer.account_id = %(account)s AND customer.email <> ''
+)
+UPDATE crm_event SET customer_id = first.person
+FROM (SELECT DISTINCT ON (event) event, person FROM found ORDER BY event, rank) first
+WHERE id = first.event AND customer_id IS NULL
 """
 
 FIND = """
 SELECT {columns} FROM crm_event WHERE account_id = %(account)s AND id = ANY(%(ids)s)
 """
+
+# Locks of a transaction, taken in one order by everybody. Few, because the table of locks is small.
+BUCKETS = 64
+HOLD = "SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key"
+SHARE = "SELECT pg_advisory_xact_lock_shared(key) FROM unnest(%s::bigint[]) AS key"
 
 COUNT = """
 UPDATE crm_customer customer SET total_spent_minor = total_spent_minor + spent, order_count = order_count + orders,
@@ -117,7 +134,9 @@ def store(account: Account, events: Sequence[Happened]) -> int:
     columns["account"] = account.pk
     columns["properties"] = [json.dumps(event.properties) for event in events]
     columns["public_id"] = [new_event_id() for _ in events]
+    strangers = [each for event in events if event.customer_id is None for each in (event.phone, event.email)]
     with transaction.atomic(), connection.cursor() as cursor:
+        hold(account.pk, strangers, SHARE)
         cursor.execute(f"{STORE} {_RETURNING}", columns)
         return len(_told(account, cursor.fetchall()))
 
@@ -130,15 +149,31 @@ def record(account: Account, **said: Any) -> None:
 
 def claim(customer: Customer) -> None:
     """Make the customer's what happened to their phone or e-mail address before they were known."""
-    names: dict[str, Any] = {
-        "account": customer.account_id,
-        "customer": customer.pk,
-        "phone": customer.phone,
-        "email": customer.email,
-    }
+    claim_all(customer.account, [customer.pk])
+
+
+def claim_all(account: Account, customers: Sequence[int]) -> None:
+    """Make theirs what happened to their addresses before. Call it with their addresses held."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"{CLAIM} {_RETURNING}", names)
-        _told(customer.account, cursor.fetchall())
+        cursor.execute(f"{CLAIM} {_RETURNING}", {"account": account.pk, "customers": list(customers)})
+        _told(account, cursor.fetchall())
+
+
+def hold(account_id: int, addresses: Iterable[str], statement: str = HOLD) -> None:
+    """Until the commit, nobody else writes customers with these addresses, and no event finds out whose it is.
+
+    Call it before any customer is locked. Without it, an event and its customer that are written in one moment would
+    not see each other, and the event would stay nobody's.
+    """
+    buckets = {_digest(address.lower()) % BUCKETS for address in addresses if address}
+    keys = sorted({_digest(f"{account_id}:{bucket}") for bucket in buckets})
+    if keys:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [keys])
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], signed=True)
 
 
 def announce(told: Mapping[int, Sequence[int]]) -> None:

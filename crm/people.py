@@ -39,6 +39,11 @@ def change(customer: Customer, fields: Mapping[str, Any]) -> None:
     customer.refresh_from_db()
 
 
+def hold(account: Account, fields: Mapping[str, Any]) -> None:
+    """Nobody else writes customers with these addresses until the commit. Call it before the row is locked."""
+    events.hold(account.pk, [fields.get(name) or "" for name in _ONCE.values()])
+
+
 def beginning(words: str) -> Q:
     """The condition that a name, an address, a number or an id begins with `words`, in any case."""
     found = Q()
@@ -54,6 +59,7 @@ def _write(customer: Customer, fields: Mapping[str, Any], **how: Any) -> None:
         raise Invalid(details={"email": ["Give an e-mail address, a phone number or an external id."]})
     try:
         with transaction.atomic():
+            hold(customer.account, fields)
             customer.save(**how)
             events.claim(customer)
     except IntegrityError as error:

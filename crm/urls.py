@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from campaigns_project.api import route, routes, webhook
 from crm import webhooks
-from crm.api import events, funnels, integrations, people, promo_uses, promos, subscriptions, webhook_endpoints
+from crm.api import events, funnels, imports, integrations, people, promo_uses, promos, subscriptions, webhook_endpoints
 
 # The same routes under our path and under the gateway's.
 MARKETING = ("api/v1/marketing", "v1/commerce/marketing")
@@ -37,6 +37,8 @@ urlpatterns = [
     *routes(
         "api/v1/customers",
         route("", people.Customers, name="customers"),
+        route("import", imports.Import, name="customer-import"),
+        route("import/<str:job_id>/undo", imports.Undo, name="customer-import-undo"),
         route("<str:customer_id>", people.OneCustomer, name="customer"),
         route("<str:customer_id>/consent", people.Consent, name="customer-consent"),
         route("<str:customer_id>/timeline", people.Timeline, name="customer-timeline"),

@@ -9,10 +9,10 @@ from rest_framework.response import Response
 from accounts.roles import Permission
 from campaigns import broadcasting, importing, leads, previewing
 from campaigns.api import inputs
-from campaigns.api.sending_shapes import AcceptedShape, AddedShape, LeadShape, MessageShape, PreviewShape
+from campaigns.api.sending_shapes import AddedShape, LeadShape, MessageShape, PreviewShape
 from campaigns.models import Campaign, CampaignLead, CampaignLeadMessage
 from campaigns.values import check_values
-from campaigns_project.api import BULK, IMPORT, Door, FileDoor, listed
+from campaigns_project.api import BULK, IMPORT, AcceptedShape, Door, FileDoor, listed
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -72,14 +72,6 @@ class AddedShape(Shape):
     }
 
 
-class AcceptedShape(Shape):
-    job_id = serializers.CharField()
-    status = serializers.CharField()
-    href = serializers.CharField()
-
-    example = {"job_id": "job_7k2m0000000000ab", "status": "queued", "href": "/api/v1/jobs/job_7k2m0000000000ab"}
-
-
 class PreviewShape(Shape):
     content = serializers.DictField(help_text="`content_context` as the person reads it.")
     body = serializers.CharField()

@@ -54,6 +54,7 @@ from campaigns_project.api.rendering import JSONRenderer
 from campaigns_project.api.routes import route, routes, webhook
 from campaigns_project.api.schema import Schema
 from campaigns_project.api.serializers import (
+    AcceptedShape,
     FormSerializer,
     ListQuery,
     MoneyShape,
@@ -67,6 +68,7 @@ __all__ = [
     "BULK",
     "IMPORT",
     "MIB",
+    "AcceptedShape",
     "BooleanField",
     "ChoiceField",
     "CommaListField",

@@ -46,6 +46,20 @@ class MoneyShape(serializers.Serializer[Any]):
     currency = serializers.CharField()
 
 
+class AcceptedShape(serializers.Serializer[Any]):
+    """Work that goes on in a job."""
+
+    job_id = serializers.CharField()
+    status = serializers.CharField()
+    href = serializers.CharField()
+
+    example: ClassVar[dict[str, Any]] = {
+        "job_id": "job_7k2m0000000000ab",
+        "status": "queued",
+        "href": "/api/v1/jobs/job_7k2m0000000000ab",
+    }
+
+
 class _Textual(StrictSerializer):
     textual = True
 

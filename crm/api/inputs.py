@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zoneinfo
+from functools import cache
 from typing import Any
 
 from django.core.validators import EmailValidator, RegexValidator
@@ -12,6 +13,7 @@ from rest_framework import serializers
 from campaigns_project.api import (
     BooleanField,
     ChoiceField,
+    FormSerializer,
     IntegerField,
     ListQuery,
     MomentField,
@@ -21,10 +23,11 @@ from campaigns_project.api import (
     RowsField,
     StrictSerializer,
     TextField,
+    parse_json,
 )
 from campaigns_project.api.fields import BIGGEST
 from campaigns_project.api.lists import DEFAULT_LIMIT, MAX_LIMIT
-from campaigns_project.refusals import Invalid
+from campaigns_project.refusals import Invalid, InvalidJSON
 from crm.models import Channel, LoyaltyTier
 from crm.phones import normalise
 
@@ -58,6 +61,21 @@ class PhoneText(TextField):
             return normalise(super().to_internal_value(data))
         except Invalid as refusal:
             raise serializers.ValidationError(refusal.details["phone_number"]) from None
+
+
+class TimeZoneText(TextField):
+    """The name of a time zone."""
+
+    def to_internal_value(self, data: Any) -> str:
+        name = super().to_internal_value(data)
+        if name not in _time_zones():
+            raise serializers.ValidationError(["There is no such time zone."])
+        return name
+
+
+@cache
+def _time_zones() -> set[str]:
+    return zoneinfo.available_timezones()
 
 
 class AttributesField(ObjectField):
@@ -96,7 +114,7 @@ class CustomerInput(StrictSerializer):
     last_name = TextField(max_length=200, required=False, allow_blank=True)
     country = _shaped(r"\A[A-Z]{2}\Z", "Two capital letters, such as GB.", max_length=2)
     language = _shaped(r"\A[a-z]{2,3}([-_][A-Za-z]{2,4})?\Z", "A language code, such as en or pt-BR.", max_length=10)
-    time_zone = TextField(max_length=64, required=False, allow_blank=True, help_text="Such as Europe/London.")
+    time_zone = TimeZoneText(max_length=64, required=False, allow_blank=True, help_text="Such as Europe/London.")
     loyalty_tier = ChoiceField(choices=LoyaltyTier.choices, required=False, allow_blank=True)
     tags = serializers.ListField(child=NameField(max_length=50), max_length=MOST_TAGS, required=False)
     attributes = AttributesField(required=False)
@@ -113,13 +131,37 @@ class CustomerInput(StrictSerializer):
         "attributes": {"favourite_table": 7},
     }
 
-    def validate_time_zone(self, name: str) -> str:
-        if name and name not in zoneinfo.available_timezones():
-            raise serializers.ValidationError("There is no such time zone.")
-        return name
-
     def validate_tags(self, tags: list[str]) -> list[str]:
         return list(dict.fromkeys(tags))
+
+
+class MappingText(TextField):
+    """A JSON object in a form: by a column's name, what it is."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            found = parse_json(super().to_internal_value(data).encode())
+        except InvalidJSON as refusal:
+            raise serializers.ValidationError([refusal.message]) from None
+        if not all(isinstance(value, str) for value in found.values()):
+            raise serializers.ValidationError(["Each column's value must be a text."])
+        return found
+
+
+class CustomerImportForm(FormSerializer):
+    """A CSV file, and what its columns are where their names do not say it."""
+
+    file = serializers.FileField(allow_empty_file=True, help_text="CSV in UTF-8; the first line names the columns.")
+    mapping = MappingText(
+        max_length=20_000,
+        required=False,
+        help_text='A JSON object, such as {"Kundennummer": "external_id"}; "" leaves a column out.',
+    )
+
+    example: dict[str, Any] = {
+        "file": "email,first_name,tags,email_consent\nanna@example.test,Anna,regular;vip,yes\n",
+        "mapping": '{"email": "email"}',
+    }
 
 
 class CustomersQuery(ListQuery):

@@ -85,6 +85,7 @@ class OneCustomer(CustomerDoor):
     def patch(self, request: Request, customer_id: str) -> Response:  # noqa: ARG002 (DRF's signature)
         """Change the given fields of a customer; a list or an object is replaced as a whole."""
         with transaction.atomic():
+            people.hold(self.account, self.data)
             customer = self.customer(customer_id, locked=True)
             self.unchanged(customer)
             people.change(customer, self.data)

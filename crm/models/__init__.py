@@ -3,6 +3,7 @@
 from crm.models.addressing import Channel
 from crm.models.delivery import Attribution, Delivery, DeliveryAttempt, DeliveryStatus, LeftOut
 from crm.models.funnel import FirstTouch, FunnelDay, Stage
+from crm.models.importing import ImportedCustomer
 from crm.models.marketing import (
     Audience,
     MarketingCampaign,
@@ -35,6 +36,7 @@ __all__ = [
     "Event",
     "FirstTouch",
     "FunnelDay",
+    "ImportedCustomer",
     "LeftOut",
     "LoyaltyTier",
     "MarketingCampaign",

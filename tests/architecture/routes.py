@@ -52,6 +52,8 @@ API = {
     f"GET {CAMPAIGN}/<int:pk>/leads": "view",
     "GET api/v1/customers": "view",
     "POST api/v1/customers": "author",
+    "POST api/v1/customers/import": "author",
+    "POST api/v1/customers/import/<str:job_id>/undo": "author",
     "GET api/v1/customers/<str:customer_id>": "view",
     "PATCH api/v1/customers/<str:customer_id>": "author",
     "DELETE api/v1/customers/<str:customer_id>": "author",

@@ -23,3 +23,10 @@ def twilio(sandbox, settings):
     lane.register("crm_sms", delivering.text_lane)
     yield sandbox
     lane.register("crm_sms", delivering.text_lane)
+
+
+@pytest.fixture(autouse=True)
+def private_files(settings, tmp_path):
+    """A folder of the test's own for uploads."""
+    settings.PRIVATE_FILES_DIR = tmp_path
+    return tmp_path
