@@ -56,6 +56,7 @@ NAVIGATION = (
             ("Templates", "/templates", "chat"),
             ("People", "/people", "people"),
             ("Promos", "/promos", "tag"),
+            ("Funnels", "/funnels", "funnel"),
         ),
     ),
     ("Settings", (("WhatsApp and SMS", "/settings/whatsapp", "phone"), ("Webhooks", "/settings/webhooks", "link"))),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from crm.pages import promos, webhook_endpoints
+from crm.pages import funnels, promos, webhook_endpoints
 
 urlpatterns = [
+    path("funnels", funnels.Funnels.as_view(), name="page-funnels"),
+    path("funnels/export", funnels.Export.as_view(), name="page-funnel-export"),
     path("promos", promos.Promos.as_view(), name="page-promos"),
     path("promos/new", promos.NewPromo.as_view(), name="page-new-promo"),
     path("promos/<slug:code>", promos.OnePromo.as_view(), name="page-promo"),

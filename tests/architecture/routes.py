@@ -124,7 +124,7 @@ PAGES = {
     *("templates", "templates/new", "templates/preview", "templates/defaults"),
     *(TEMPLATE, f"{TEMPLATE}/confirm/<slug:action>", f"{TEMPLATE}/people", f"{TEMPLATE}/people/<row:lead>/remove"),
     *("people/customers", "people/<slug:customer_id>"),
-    *("promos", "promos/new", "promos/<slug:code>"),
+    *("funnels", "funnels/export", "promos", "promos/new", "promos/<slug:code>"),
     *("settings/webhooks", "settings/webhooks/new", "settings/webhooks/<slug:endpoint_id>"),
     "settings/webhooks/<slug:endpoint_id>/confirm/<slug:action>",
     *("jobs/<slug:public_id>", "jobs/<slug:public_id>/live", "jobs/<slug:public_id>/errors"),

@@ -52,6 +52,7 @@ PAGES = {
     "/people/{person}": "Lead",
     "/people/customers": "Customers",
     "/people/{customer}": "Anna",
+    "/funnels": "Onboarding funnel",
     "/promos": "Promos",
     "/promos/new": "New promo",
     "/promos/{promo}": "WELCOME20",
