@@ -173,6 +173,8 @@ SPECTACULAR_SETTINGS = {
         "PromoStatus": "crm.models.PromoStatus",
         "PromoUseStatus": "crm.models.PromoUse.Status",
         "JobStatus": "campaigns_project.models.Job.Status",
+        "SegmentType": "crm.models.SegmentType",
+        "PromoType": "crm.models.PromoType",
     },
 }
 

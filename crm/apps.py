@@ -18,7 +18,9 @@ class CrmConfig(AppConfig):
             ingestion,
             outgoing,
             posting,
+            refreshing,  # noqa: F401 (registers its job)
             responding,
+            segments,
             undoing,  # noqa: F401 (as importing)
         )
         from crm.models import MarketingChannel
@@ -37,3 +39,4 @@ class CrmConfig(AppConfig):
         events.listens(first_touch.touch)
         events.listens(outgoing.queue)
         erasing.also(outgoing.forget)
+        erasing.also(segments.forget)

@@ -1,4 +1,4 @@
-"""The clock's and the queue's door of people, funnels and promo codes: nudges only."""
+"""The clock's and the queue's door of people, segments, funnels and promo codes: nudges only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import Any
 
 from celery import shared_task
 
-from crm import first_touch, outgoing, redeeming
+from crm import first_touch, outgoing, redeeming, refreshing
+
+# A segment is at most this much, and one turn of the clock, behind its customers.
+FRESH_S = 60
 
 
 @shared_task(expires=10)
@@ -25,3 +28,9 @@ def fold_funnels(**_later: Any) -> None:
 def forget_old_webhooks_out(**_later: Any) -> None:
     """Forget webhooks to merchants after a month."""
     outgoing.forget_old()
+
+
+@shared_task(expires=15)
+def refresh_segments(**_later: Any) -> None:
+    """Bring the segments up to date that were not looked at for a minute."""
+    refreshing.refresh_due(FRESH_S)

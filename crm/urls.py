@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from campaigns_project.api import route, routes, webhook
 from crm import webhooks
-from crm.api import events, funnels, imports, integrations, people, promo_uses, promos, subscriptions, webhook_endpoints
+from crm.api import (
+    events,
+    funnels,
+    imports,
+    integrations,
+    people,
+    promo_uses,
+    promos,
+    segments,
+    subscriptions,
+    webhook_endpoints,
+)
 
 # The same routes under our path and under the gateway's.
 MARKETING = ("api/v1/marketing", "v1/commerce/marketing")
@@ -15,6 +26,14 @@ _marketing = [
     for pattern in routes(
         prefix,
         route("funnels", funnels.Funnels),
+        route("segments", segments.Segments),
+        route("segments/limits", segments.Limits),
+        route("segments/preview", segments.PreviewCriteria),
+        route("segments/<str:segment_id>", segments.OneSegment),
+        route("segments/<str:segment_id>/members", segments.Members),
+        route("segments/<str:segment_id>/members/<str:customer_id>", segments.OneMember),
+        route("segments/<str:segment_id>/preview", segments.Preview),
+        route("segments/<str:segment_id>/refresh", segments.Refresh),
         route("promos", promos.Promos),
         route("promos/<str:code>", promos.OnePromo),
         route("promos/<str:code>/validate", promo_uses.Validate),

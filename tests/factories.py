@@ -37,6 +37,7 @@ from crm.models import (
     Promo,
     PromoUse,
     PushSubscription,
+    Segment,
     WebhookDelivery,
     WebhookEndpoint,
 )
@@ -176,6 +177,19 @@ class PushSubscriptionFactory(_Factory):
     endpoint = factory.Sequence(lambda n: f"https://push.example.com/send/{n}")
     p256dh = "BNNL5ZaTfK81qhXOx23-wewhigUeFb632jN6LvRWCFH1ubQr77FE_9qV1FuojuRmHP42zmf34rXgW80OvUVDgTk"
     auth = "zqbxT6JKstKSY9JKibZLSQ"
+
+
+class SegmentFactory(_Factory):
+    """A static one with nobody in it; `type="dynamic"` finds gold customers."""
+
+    class Meta:
+        model = Segment
+
+    account = factory.SubFactory(AccountFactory)
+    name = factory.Sequence(lambda n: f"Segment {n}")
+    type = "static"
+    criteria = factory.LazyAttribute(lambda row: {"loyalty_tier": "gold"} if row.type == "dynamic" else {})
+    version = factory.LazyAttribute(lambda row: int(row.type != "dynamic"))
 
 
 class PromoFactory(_Factory):

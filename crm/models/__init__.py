@@ -23,10 +23,12 @@ from crm.models.people import (
 )
 from crm.models.promo import Promo, PromoShare, PromoStatus, PromoType, PromoUse
 from crm.models.push import PushSubscription
+from crm.models.segment import AudienceLimit, Segment, SegmentMember, SegmentType
 
 __all__ = [
     "Attribution",
     "Audience",
+    "AudienceLimit",
     "Channel",
     "ConsentEntry",
     "Customer",
@@ -49,6 +51,9 @@ __all__ = [
     "PromoType",
     "PromoUse",
     "PushSubscription",
+    "Segment",
+    "SegmentMember",
+    "SegmentType",
     "Stage",
     "Suppression",
     "WebhookDelivery",

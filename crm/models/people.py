@@ -38,6 +38,9 @@ class CustomerQuerySet(AccountQuerySet["Customer"]):
         return self.filter(erased_at=None)
 
 
+OPT_INS = ("email_opt_in", "sms_opt_in", "push_opt_in", "whatsapp_opt_in")
+
+
 class Customer(Owned):
     """A person an account knows. The phone is E.164, the e-mail address as given (unique in any case).
 
@@ -49,7 +52,6 @@ class Customer(Owned):
     (migration 0006), so that segments need no join. `…_hash` is how the ledger knows the addresses.
     """
 
-    OPT_INS: ClassVar = ("email_opt_in", "sms_opt_in", "push_opt_in", "whatsapp_opt_in")
     HASHES: ClassVar = ("email_hash", "phone_hash", "own_hash")
     # Moved by events and by the ledger, not by people: no new version of what somebody edits.
     unversioned: ClassVar = (
@@ -111,6 +113,19 @@ class Customer(Owned):
         ]
         indexes = [
             GinIndex(fields=["tags"], name="customer_tags"),
+            # Whatever a segment may ask of but tags and attributes: it is counted without the rows.
+            models.Index(
+                "account",
+                "loyalty_tier",
+                "total_spent_minor",
+                include=["id", "order_count", "last_order_at", "created_at", "country", "language", *OPT_INS],
+                condition=models.Q(erased_at=None),
+                name="customer_of_segments",
+            ),
+            # What a refresh looks at: who was written, and whose time has come.
+            models.Index(fields=["account", "updated_at"], name="customer_changed"),
+            models.Index(fields=["account", "last_order_at"], name="customer_last_order"),
+            models.Index(fields=["account", "created_at"], name="customer_since"),
             *(
                 HashIndex(fields=[column], name=f"customer_by_{column}", condition=~models.Q(**{column: ""}))
                 for column in ("email_hash", "phone_hash", "own_hash")

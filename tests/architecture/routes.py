@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from tests.architecture.world import THEIRS, customer_id, endpoint_id, job_id, subscription_id, use_id, webhook_id
+from tests.architecture.world import (
+    THEIRS,
+    customer_id,
+    endpoint_id,
+    job_id,
+    segment_id,
+    subscription_id,
+    use_id,
+    webhook_id,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,8 +85,24 @@ API = {
     "GET api/v1/jobs/<str:job_id>/errors": "view",
 }
 for _base in MARKETING:
+    _one = f"{_base}/segments/<str:segment_id>"
     API |= {
         f"GET {_base}/funnels": "view",
+        f"GET {_base}/segments": "view",
+        f"POST {_base}/segments": "author",
+        f"GET {_base}/segments/limits": "view",
+        f"PUT {_base}/segments/limits": "settings",
+        f"POST {_base}/segments/preview": "view",
+        f"DELETE {_base}/segments/preview": "view",
+        f"GET {_one}": "view",
+        f"PATCH {_one}": "author",
+        f"DELETE {_one}": "author",
+        f"GET {_one}/members": "view",
+        f"POST {_one}/members": "author",
+        f"GET {_one}/members/<str:customer_id>": "view",
+        f"DELETE {_one}/members/<str:customer_id>": "author",
+        f"GET {_one}/preview": "view",
+        f"POST {_one}/refresh": "author",
         f"GET {_base}/promos": "view",
         f"POST {_base}/promos": "money",
         f"GET {_base}/promos/<str:code>": "view",
@@ -169,7 +194,7 @@ class Route:
             known |= {"customer_id": customer_id(owner)}
             known |= {"endpoint_id": endpoint_id(owner), "delivery_id": webhook_id(owner)}
             known |= {"provider": "sendgrid", "event_id": f"whk_{owner}", "connection": f"{owner:022}"}
-            known |= {"customer_id": customer_id(owner), "subscription_id": subscription_id(owner)}
+            known |= {"subscription_id": subscription_id(owner), "segment_id": segment_id(owner)}
             known |= dict.fromkeys(("reservation_id", "redemption_id"), use_id(owner))
             action = (
                 "delete"

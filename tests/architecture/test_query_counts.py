@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from crm import segments
 from dispatch.models import InboxEntry
 from tests.architecture.routes import MARKETING, operations
 from tests.factories import (
@@ -16,6 +17,7 @@ from tests.factories import (
     CustomerFactory,
     PromoFactory,
     PushSubscriptionFactory,
+    SegmentFactory,
     WebhookDeliveryFactory,
     WebhookEndpointFactory,
 )
@@ -72,6 +74,19 @@ def _came_in(base):
     return listed
 
 
+def _segments(base):
+    return lambda account: (f"{base}/segments", lambda: SegmentFactory(account=account, type="dynamic"))
+
+
+def _members(base):
+    def made(account):
+        segment = SegmentFactory(account=account)
+        add = lambda: segments.add_known(segment, [CustomerFactory(account=account).pk])  # noqa: E731
+        return f"{base}/segments/{segment.public_id}/members", add
+
+    return made
+
+
 # What adds one row to each list of the API.
 LISTS = {
     BASE: _templates,
@@ -84,6 +99,8 @@ LISTS = {
 }
 LISTS |= {f"{base}/promos": _promos(base) for base in MARKETING}
 LISTS |= {f"{base}/webhooks/<str:provider>/events": _came_in(base) for base in MARKETING}
+LISTS |= {f"{base}/segments": _segments(base) for base in MARKETING}
+LISTS |= {f"{base}/segments/<str:segment_id>/members": _members(base) for base in MARKETING}
 
 
 def test_every_list_of_the_api_is_counted_here():

@@ -8,16 +8,15 @@ from tests.fixtures_http import caller
 
 # The seed's eight, and what each may do (spec: api › Roles).
 AUTHOR = {"view", "author"}
+MANAGER = AUTHOR | {"send", "money"}
 MAY = {
     "marketing": AUTHOR,
-    **{role: AUTHOR | {"send", "money"} for role in (*("marketing_manager", "restaurant_manager", "manager"),)},
-    **{
-        role: AUTHOR | {"send", "money", "settings"}
-        for role in ("tenant_admin", "platform_admin", "system_admin", "super_admin")
-    },
+    **dict.fromkeys(("marketing_manager", "restaurant_manager"), MANAGER),
+    "manager": MANAGER | {"blocklist"},
+    **dict.fromkeys(
+        ("tenant_admin", "platform_admin", "system_admin", "super_admin"), MANAGER | {"blocklist", "settings"}
+    ),
 }
-for _role in ("tenant_admin", "platform_admin", "system_admin", "super_admin"):
-    MAY[_role] = MAY[_role] | {"settings"}
 REFUSED = (401, 403)
 
 

@@ -12,7 +12,7 @@ from accounts.scoping import Owned
 from accounts.secrets import seal
 from campaigns import media
 from campaigns_project.models import AuditEntry, Job
-from crm import consent, events
+from crm import consent, events, segments
 from dispatch.models import InboxEntry, WebhookConnection, WebhookSecret
 from tests import factories
 from tests.providers.test_images import picture
@@ -58,6 +58,10 @@ def webhook_id(owner: int) -> str:
     return f"msg_{owner:016}"
 
 
+def segment_id(owner: int) -> str:
+    return f"seg_{owner:016}"
+
+
 def marks(owner: int) -> tuple[str, ...]:
     """What no answer to anybody else may hold; the id itself may, where the caller said it."""
     return mark(owner), phone(owner)[1:], f"ACfake{owner:028d}"
@@ -99,6 +103,8 @@ def build(owner: int = THEIRS) -> Membership:
     )
     Job.objects.create(**owned, public_id=job_id(owner), kind=mark(owner), message=mark(owner))
     consent.withdraw(account, channel="whatsapp", address=phone(owner), source=mark(owner))
+    segment = factories.SegmentFactory(**owned, name=mark(owner), public_id=segment_id(owner))
+    segments.add_known(segment, [customer.pk])
     promo = factories.PromoFactory(
         **owned, code=str(owner), public_id=f"promo_{owner:016}", applies_to={"items": [mark(owner)]}, used=1
     )
