@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import requests
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
@@ -23,6 +24,8 @@ from accounts.roles import Role
 from campaigns import approval, authoring, broadcasting, leads
 from campaigns.models import Broadcast, Campaign, CampaignLead, CampaignLeadMessage, CampaignStatus, ConversationUser
 from crm import consent
+from crm.webhooks import address_of
+from dispatch.keyring import connection_of
 from providers.base import Accepted, ApprovalState
 
 if TYPE_CHECKING:
@@ -89,6 +92,11 @@ class Merchant:
         """Visibly fake, and only the sandbox takes it."""
         return f"ACfake{self.sender[1:]:0>28}"
 
+    @property
+    def api_key(self) -> str:
+        """Of SendGrid; visibly fake as well."""
+        return f"SG.fake-{self.sender[1:]}.not-a-secret"
+
 
 HARBOR = Merchant("Harbor Coffee", "merchant@demo.test", Role.TENANT_ADMIN, "+14155238886")
 NEIGHBOUR = Merchant("Next Door Noodles", "neighbour@demo.test", Role.TENANT_ADMIN, "+14155238887")
@@ -97,8 +105,9 @@ PLATFORM = Merchant("Campaigns Platform", "operator@demo.test", Role.PLATFORM_AD
 
 def fill() -> None:
     """Make what is missing. Raises DemoRefused where a real provider would be asked, or the sandbox is silent."""
-    if not {urlsplit(url).hostname for url in (settings.TWILIO_API_URL, settings.TWILIO_CONTENT_URL)} <= HERE:
-        raise DemoRefused("The demo sends for itself, so it is only filled in where Twilio is the sandbox.")
+    asked = (settings.TWILIO_API_URL, settings.TWILIO_CONTENT_URL, settings.SENDGRID_API_URL)
+    if not {urlsplit(url).hostname for url in asked} <= HERE:
+        raise DemoRefused("The demo sends for itself, so it is only filled in where providers are the sandbox.")
     with transaction.atomic():
         for merchant in (HARBOR, NEIGHBOUR, PLATFORM):
             _open(merchant)
@@ -128,10 +137,32 @@ def _open(merchant: Merchant) -> None:
             "twilio",
             external_id=merchant.account_sid,
             sender=merchant.sender,
+            sms_sender=merchant.sender,
             secret={"auth_token": TOKEN},
             by=user,
         )
+        _connect_mail(account, merchant, by=user)
     authoring.onboard(account)
+
+
+def _connect_mail(account: Account, merchant: Merchant, *, by: User) -> None:
+    """E-mail leaves through the sandbox, which tells what becomes of it."""
+    headers = {"Authorization": f"Bearer {merchant.api_key}"}
+    hook = f"{settings.SENDGRID_API_URL}/user/webhooks/event/settings"
+    where = {"enabled": True, "url": address_of(connection_of(account, "sendgrid"))}
+    requests.patch(hook, json=where, headers=headers, timeout=PATIENCE).raise_for_status()
+    signed = requests.patch(f"{hook}/signed", json={"enabled": True}, headers=headers, timeout=PATIENCE)
+    signed.raise_for_status()
+    connect(
+        account,
+        "sendgrid",
+        external_id=merchant.api_key.rpartition(".")[0],
+        sender=f"hello@{merchant.email.partition('@')[0]}.example.com",
+        sender_name=merchant.name,
+        secret={"api_key": merchant.api_key, "webhook_public_key": signed.json()["public_key"]},
+        by=by,
+        rate_per_second=PER_SECOND,
+    )
 
 
 def _furnish(shop: Account, *, by: User) -> None:

@@ -59,7 +59,14 @@ NAVIGATION = (
             ("Funnels", "/funnels", "funnel"),
         ),
     ),
-    ("Settings", (("WhatsApp and SMS", "/settings/whatsapp", "phone"), ("Webhooks", "/settings/webhooks", "link"))),
+    (
+        "Settings",
+        (
+            ("WhatsApp and SMS", "/settings/whatsapp", "phone"),
+            ("E-mail", "/settings/email", "mail"),
+            ("Webhooks", "/settings/webhooks", "link"),
+        ),
+    ),
     ("Developers", (("API docs", "/api/docs/", "code"), ("Design kit", "/kit", "swatch"))),
 )
 

@@ -4,8 +4,8 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
 from accounts import api as accounts_api
+from accounts import mail_pages, settings_pages
 from accounts import pages as accounts_pages
-from accounts import settings_pages
 from campaigns import page_urls as campaigns_pages
 from campaigns import urls as campaigns_urls
 from campaigns_project import home, kit, pages, service
@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *crm_urls.urlpatterns,
     *accounts_pages.urlpatterns,
     *settings_pages.urlpatterns,
+    *mail_pages.urlpatterns,
     *home.urlpatterns,
     *campaigns_pages.urlpatterns,
     *crm_pages.urlpatterns,

@@ -142,6 +142,7 @@ OPEN = {
 BROADCAST, TEMPLATE = "campaigns/wa_<row:pk>", "templates/<row:pk>"
 PAGES = {
     *("", "live", "campaigns", "campaigns/new", "people", "people/<row:pk>", "settings/whatsapp", "switch-account"),
+    "settings/email",
     *(BROADCAST, f"{BROADCAST}/live", f"{BROADCAST}/people", f"{BROADCAST}/people/<row:message>"),
     *(f"{BROADCAST}/export", f"{BROADCAST}/confirm/<slug:action>"),
     *(f"{BROADCAST}/edit/{step}" for step in ("audience", "template", "personalise", "review")),

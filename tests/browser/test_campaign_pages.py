@@ -56,6 +56,7 @@ PAGES = {
     "/promos": "Promos",
     "/promos/new": "New promo",
     "/promos/{promo}": "WELCOME20",
+    "/settings/email": "E-mail",
     "/settings/webhooks": "Webhooks",
     "/settings/webhooks/new": "Where shall we tell it?",
     "/settings/webhooks/{endpoint}": "https://shop.example.com/webhooks",

@@ -3,9 +3,10 @@
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts.models import Account, User
+from accounts.models import Account, Connection, User
 from campaigns.models import Broadcast, Campaign, CampaignLeadMessage, CampaignStatus
 from campaigns_project import demo
+from providers.sandbox.mail.events import PUBLIC_KEY
 
 pytestmark = pytest.mark.django_db
 
@@ -13,6 +14,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def small(sandbox, settings, monkeypatch):
     settings.TWILIO_CONTENT_URL = settings.TWILIO_API_URL = sandbox.url
+    settings.SENDGRID_API_URL = f"{sandbox.url}/v3"
     monkeypatch.setattr(demo, "PEOPLE", 50)
     return sandbox
 
@@ -56,7 +58,7 @@ def test_a_new_broadcast_starts_when_none_is_on_its_way(small):
 def test_the_demo_is_not_filled_in_beside_a_real_provider(settings):
     settings.TWILIO_API_URL = "https://api.twilio.com"
 
-    with pytest.raises(CommandError, match="only filled in where Twilio is the sandbox"):
+    with pytest.raises(CommandError, match="only filled in where providers are the sandbox"):
         call_command("demo")
 
 
@@ -70,3 +72,11 @@ def test_a_sandbox_that_does_not_play_along_is_told(small, monkeypatch, refused,
     with pytest.raises(CommandError, match=said):
         call_command("demo")
     assert not Broadcast.objects.exists()
+
+
+def test_the_shop_sends_by_every_channel_of_the_sandbox(small):
+    call_command("demo")
+    connections = {each.provider: each for each in Connection.objects.for_account(shop())}
+
+    assert connections["twilio"].sms_sender == "+14155238886"
+    assert connections["sendgrid"].secret["webhook_public_key"] == PUBLIC_KEY
