@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
@@ -23,6 +23,12 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 CHOSEN_ACCOUNT = "account"
 
 
+def request_id_of(meta: Mapping[str, Any]) -> str:
+    """The caller's request id when it is well-formed, else a new one; `meta` are the WSGI variables."""
+    given = meta.get("HTTP_X_REQUEST_ID", "")
+    return given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+
+
 class RequestIdMiddleware:
     """`X-Request-ID` in and out: the caller's when it is well-formed, else a new one; also in every log line."""
 
@@ -30,8 +36,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+        request_id = request_id_of(request.META)
         request.request_id = request_id  # type: ignore[attr-defined]
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = self.get_response(request)

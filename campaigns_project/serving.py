@@ -3,8 +3,11 @@
 Clock, worker and sender may be gone at once; what the sender held is free again all the same.
 """
 
-from campaigns_project.wsgi import application
+from campaigns_project.wsgi import BodyDeadline, django_application
+from crm.webhooks import Door
 from dispatch import sweeping, tasks
+
+application = BodyDeadline(Door(django_application))
 
 tasks.beside(sweeping.sweep)
 

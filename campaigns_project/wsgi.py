@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from threading import BoundedSemaphore
+from queue import SimpleQueue
+from threading import BoundedSemaphore, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from django.core.wsgi import get_wsgi_application
@@ -32,7 +32,7 @@ class TimedBody:
         self._deadline = deadline
         self._readers = readers
         self.late = False
-        self.reading: Future[bytes] | None = None
+        self.reading: Reading | None = None
 
     def read(self, *size: int) -> bytes:
         return self._timed(self._body.read, *size)
@@ -52,20 +52,59 @@ class TimedBody:
         raise TimeoutError("The body did not arrive in time.")
 
 
+class Reading:
+    """A read under way in another thread. `over` is locked until then; futures of the library cost ten times that."""
+
+    def __init__(self, read: Callable[..., bytes], size: tuple[int, ...]) -> None:
+        self._read, self._size = read, size
+        self.over = Lock()
+        self.over.acquire()
+        self._outcome: bytes | BaseException = b""
+
+    def run(self) -> None:
+        try:
+            self._outcome = self._read(*self._size)
+        except BaseException as trouble:  # noqa: BLE001 (it is raised where the body is read)
+            self._outcome = trouble
+        finally:
+            self.over.release()
+
+    def result(self, timeout: float) -> bytes:
+        """What was read. Raises what the read did, TimeoutError when it is not over by then."""
+        if not self.over.acquire(timeout=timeout):
+            raise TimeoutError
+        # Whoever asks later does not wait either.
+        self.over.release()
+        if isinstance(self._outcome, BaseException):
+            raise self._outcome
+        return self._outcome
+
+
 class Readers:
     """A few threads that read bodies, so that nobody else waits for a client that has stalled."""
 
     def __init__(self, most: int = READERS) -> None:
         self._free = BoundedSemaphore(most)
-        self._threads = ThreadPoolExecutor(most, thread_name_prefix="body")
+        self._most = most
+        self._asked: SimpleQueue[Reading] = SimpleQueue()
+        self._threads: list[Thread] = []
 
-    def start(self, read: Callable[..., bytes], *size: int) -> Future[bytes] | None:
+    def start(self, read: Callable[..., bytes], *size: int) -> Reading | None:
         """The read under way, or None when all readers are held by stalled clients."""
         if not self._free.acquire(timeout=PATIENCE):
             return None
-        reading = self._threads.submit(read, *size)
-        reading.add_done_callback(lambda _: self._free.release())
+        # Only now: the server's processes are made after this module was loaded.
+        if len(self._threads) < self._most:
+            self._threads.append(Thread(target=self._run, name="body", daemon=True))
+            self._threads[-1].start()
+        reading = Reading(read, size)
+        self._asked.put(reading)
         return reading
+
+    def _run(self) -> None:
+        while True:
+            self._asked.get().run()
+            self._free.release()
 
 
 class LateAnswer:
@@ -74,13 +113,14 @@ class LateAnswer:
     Granian 2.8.7 stops the whole process when an application returns while a thread of its own still reads the body.
     """
 
-    def __init__(self, answer: Iterable[bytes], reading: Future[bytes]) -> None:
+    def __init__(self, answer: Iterable[bytes], reading: Reading) -> None:
         self._answer = answer
         self._reading = reading
 
     def __iter__(self) -> Iterator[bytes]:
         yield from self._answer
-        wait([self._reading])
+        with self._reading.over:
+            pass
 
     def close(self) -> None:
         close = getattr(self._answer, "close", None)
@@ -117,4 +157,5 @@ class BodyDeadline:
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "campaigns_project.settings")
 
-application = BodyDeadline(get_wsgi_application())
+django_application = get_wsgi_application()
+application = BodyDeadline(django_application)

@@ -7,18 +7,30 @@ anything is computed, 400 for what is genuine and no JSON, 503 when it could not
 from __future__ import annotations
 
 import hmac
+import re
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from accounts.middleware import request_id_of
 from campaigns_project.api.errors import json_answer
 from campaigns_project.api.parsing import body_length
-from campaigns_project.refusals import Invalid, MethodNotAllowed, NotFound, Refusal, ServiceUnavailable, Unauthorized
+from campaigns_project.refusals import (
+    Invalid,
+    MethodNotAllowed,
+    NotFound,
+    Refusal,
+    RequestTimeout,
+    ServiceUnavailable,
+    Unauthorized,
+)
 from crm import ingestion, payloads
 from crm.calling import callback_mac
 from crm.feedback import ENDING
@@ -28,7 +40,7 @@ from dispatch import inbox, keyring, receiving
 from dispatch.receiving import UNCOUNTED, Arrival
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from dispatch.keyring import Keys
     from dispatch.models import WebhookConnection
@@ -36,8 +48,22 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 PREFIX = "/api/v1/marketing/webhooks/"
+JSON = "application/json"
+_ADDRESS = re.compile(
+    r"/(api/v1|v1/commerce)/marketing/webhooks/(?P<provider>[a-z]{1,30})(/(?P<token>[\w-]{22}))?/?", re.ASCII
+)
+# One for all, because it never differs and making it costs more than verifying.
+TAKEN = HttpResponse(b"{}", content_type=JSON)
+_TAKEN_HEADERS = [("Content-Type", JSON), ("Content-Length", "2")]
+Application = Callable[..., Iterable[bytes]]
 KEPT_HEADERS = ("CONTENT_TYPE", "HTTP_USER_AGENT")
 LONGEST_HEADER = 200
+
+
+class Asked(NamedTuple):
+    """What an error body tells of the request."""
+
+    request_id: str
 
 
 def address_of(connection: WebhookConnection, *, secret: str = "") -> str:
@@ -46,34 +72,71 @@ def address_of(connection: WebhookConnection, *, secret: str = "") -> str:
     return f"{address}?{SECRET}={secret}" if secret and connection.provider == "mailchimp" else address
 
 
+class Door:
+    """WSGI middleware: what providers post is answered here, without what only people need on the way to a page."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        found = _ADDRESS.fullmatch(environ["PATH_INFO"]) if environ["REQUEST_METHOD"] == "POST" else None
+        if found is None:
+            return self._application(environ, start_response)
+        request_id = request_id_of(environ)
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            answer = answered(found["provider"], found["token"] or "", environ, environ["wsgi.input"].read, request_id)
+        if answer is TAKEN:
+            start_response("200 OK", [*_TAKEN_HEADERS, ("X-Request-ID", request_id)])
+            return [TAKEN.content]
+        if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+            # Nobody else does it here: the next request gets a connection that works.
+            connections.close_all()
+        headers = [*answer.items(), ("X-Request-ID", request_id), ("Content-Length", str(len(answer.content)))]
+        start_response(f"{answer.status_code} {answer.reason_phrase}", headers)
+        return [answer.content]
+
+
 @csrf_exempt
 def receive(request: HttpRequest, provider: str) -> HttpResponse:
     """POST /webhooks/{provider}: the account is the one whose secret verifies."""
-    return _answered(request, provider, "")
+    return _seen(request, provider, "")
 
 
 @csrf_exempt
 def receive_at(request: HttpRequest, provider: str, connection: str) -> HttpResponse:
     """POST /webhooks/{provider}/{connection}."""
-    return _answered(request, provider, connection)
+    return _seen(request, provider, connection)
 
 
-def _answered(request: HttpRequest, provider: str, token: str) -> HttpResponse:
+def _seen(request: HttpRequest, provider: str, token: str) -> HttpResponse:
     # Mailchimp asks first whether anybody answers.
     if request.method in ("GET", "HEAD") and provider == "mailchimp":
-        return HttpResponse(b"{}", content_type="application/json")
+        return HttpResponse(b"{}", content_type=JSON)
+    if request.method != "POST" and provider in payloads.PROVIDERS:
+        refused = json_answer(MethodNotAllowed(), request)
+        refused["Allow"] = "POST"
+        return refused
+    caller: Any = request
+    answer = answered(provider, token, request.META, lambda: request.body, caller.request_id)
+    return HttpResponse(answer.content, content_type=JSON) if answer is TAKEN else answer
+
+
+def answered(
+    provider: str, token: str, meta: dict[str, Any], body: Callable[[], bytes], request_id: str
+) -> HttpResponse:
+    """The answer to what a provider posted. `meta` are the WSGI variables, `body` reads it."""
     try:
         if provider not in payloads.PROVIDERS:
             raise NotFound
-        if request.method != "POST":
-            raise MethodNotAllowed
-        take(provider, token, request.META, lambda: request.body)
+        take(provider, token, meta, body)
     except Refusal as refusal:
-        return _refused(refusal, request)
+        return json_answer(refusal, Asked(request_id))
+    except TimeoutError:
+        return json_answer(RequestTimeout(), Asked(request_id))
     except DatabaseError:
         log.exception("webhook not stored")
-        return json_answer(ServiceUnavailable(), request)
-    return HttpResponse(b"{}", content_type="application/json")
+        return json_answer(ServiceUnavailable(), Asked(request_id))
+    return TAKEN
 
 
 def take(provider: str, token: str, meta: dict[str, Any], body: Callable[[], bytes]) -> None:
@@ -155,10 +218,3 @@ def _attempt(delivery: Delivery) -> str:
 def _url(meta: dict[str, Any]) -> str:
     asked = meta.get("QUERY_STRING")
     return f"{settings.PUBLIC_BASE_URL}{meta['PATH_INFO']}{f'?{asked}' if asked else ''}"
-
-
-def _refused(refusal: Refusal, request: HttpRequest) -> HttpResponse:
-    answer = json_answer(refusal, request)
-    if isinstance(refusal, MethodNotAllowed):
-        answer["Allow"] = "POST"
-    return answer

@@ -7,10 +7,12 @@ then. The counters of a connection move with the rows that are really new, in th
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db import connection, transaction
+import psycopg
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from dispatch.combining import Combiner
 from dispatch.crashpoints import crashpoint
@@ -70,10 +72,14 @@ def take_in(arrivals: Sequence[Arrival]) -> None:
 
 
 def store(arrivals: Sequence[Arrival]) -> list[int]:
-    """Store events in the present transaction. Returns the ids of those that are new."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_STORE, {"arrivals": json.dumps([_row(each) for each in arrivals])})
-        found = [row[0] for row in cursor.fetchall()]
+    """Store events, in the present transaction if there is one. Returns the ids of those that are new."""
+    given = {"arrivals": json.dumps([_row(each) for each in arrivals])}
+    # One statement is a transaction already.
+    with transaction.atomic() if connection.in_atomic_block else nullcontext():
+        connection.ensure_connection()
+        # Past Django's cursor: the server keeps the plan, which costs more than a few rows.
+        with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+            found = [row[0] for row in cursor.execute(_STORE, given, prepare=True)]
     crashpoint("inbox.stored")
     return found
 
@@ -85,7 +91,13 @@ def _row(arrival: Arrival) -> dict[str, Any]:
 
 
 def _store_all(batches: Sequence[Sequence[Arrival]]) -> list[bool]:
-    store(list(chain.from_iterable(batches)))
+    arrivals = list(chain.from_iterable(batches))
+    try:
+        store(arrivals)
+    except (OperationalError, InterfaceError):
+        # The server may have been started again since; what was stored all the same is not stored twice.
+        connection.close()
+        store(arrivals)
     return [True] * len(batches)
 
 
