@@ -71,7 +71,10 @@ def _inbound(request: HttpRequest) -> HttpResponse:
         message = parse_inbound(form)
     except Malformed:
         raise Unauthorized from None
-    owner = Connection.objects.filter(provider="twilio", sender=message.to).first()
+    # What is written to is a number, or the messaging service that has it.
+    column = "sender" if message.channel == "whatsapp" else "sms_sender"
+    owned = {f"{column}__in": {message.to, message.service} - {""}}
+    owner = Connection.objects.filter(provider="twilio", **owned).first()
     if owner is None or owner.account_id != connection.account_id:
         raise Unauthorized
     with transaction.atomic():

@@ -21,6 +21,7 @@ class CrmConfig(AppConfig):
             refreshing,  # noqa: F401 (registers its job)
             responding,
             segments,
+            texting,
             undoing,  # noqa: F401 (as importing)
         )
         from crm.models import MarketingChannel
@@ -40,3 +41,4 @@ class CrmConfig(AppConfig):
         events.listens(outgoing.queue)
         erasing.also(outgoing.forget)
         erasing.also(segments.forget)
+        erasing.also(texting.forget)

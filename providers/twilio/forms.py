@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MOST_FIELDS = 500
 _SID = re.compile(r"[A-Z]{2}[0-9A-Za-z]{32}")
+_WHATSAPP = "whatsapp:"
 _CODE = re.compile(r"[0-9]{1,9}")
 
 # Twilio's statuses that say something about the person, in our words. The others (queued, accepted, scheduled, sending)
@@ -83,6 +84,9 @@ class Inbound:
     profile_name: str
     button_payload: str
     opt_out_type: str
+    channel: Literal["whatsapp", "sms"] = "whatsapp"
+    # Of the messaging service that took it, if one did.
+    service: str = ""
 
 
 def read_form(body: bytes) -> Form:
@@ -109,10 +113,13 @@ def parse_status(form: Mapping[str, str]) -> StatusUpdate:
 
 
 def parse_inbound(form: Mapping[str, str]) -> Inbound:
-    """Read an inbound message. Malformed without its SID, its sender or whom it is for."""
+    """Read an inbound message. Malformed without its SID, its sender or whom it is for, both on one channel."""
     sender, to = _number(form, "From"), _number(form, "To")
     if not sender or not to:
         raise Malformed("From or To is missing")
+    by_whatsapp = {_text(form, name).startswith(_WHATSAPP) for name in ("From", "To")}
+    if len(by_whatsapp) > 1:
+        raise Malformed("From and To are on two channels")
     return Inbound(
         message_sid=_message_sid(form),
         account_sid=_text(form, "AccountSid"),
@@ -122,6 +129,8 @@ def parse_inbound(form: Mapping[str, str]) -> Inbound:
         profile_name=_text(form, "ProfileName"),
         button_payload=_text(form, "ButtonPayload"),
         opt_out_type=_text(form, "OptOutType").upper(),
+        channel="whatsapp" if True in by_whatsapp else "sms",
+        service=_text(form, "MessagingServiceSid"),
     )
 
 
@@ -143,7 +152,7 @@ def _message_sid(form: Mapping[str, str]) -> str:
 
 
 def _number(form: Mapping[str, str], name: str) -> str:
-    return _text(form, name).removeprefix("whatsapp:")
+    return _text(form, name).removeprefix(_WHATSAPP)
 
 
 def _text(form: Mapping[str, str], name: str) -> str:

@@ -5,11 +5,13 @@ import pytest
 from django.db import DatabaseError, connection
 from twilio.request_validator import RequestValidator
 
+from campaigns.conversations import receive_all
 from campaigns.models import Message
 from campaigns.sending import callback_mac, callback_url
-from crm.models import Suppression
+from crm import erasing
+from crm.models import ConsentEntry, Event, Suppression
 from dispatch.models import InboxEntry
-from tests.factories import ConnectionFactory
+from tests.factories import ConnectionFactory, CustomerFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 SID = "SM" + "1" * 32
@@ -111,6 +113,75 @@ def test_stop_has_taken_effect_when_the_webhook_is_acknowledged(client, twilio):
     assert (answer.status_code, answer["Content-Type"], b"<Response/>" in answer.content) == (200, "text/xml", True)
     assert (Suppression.objects.count(), Message.objects.get().body) == (1, "STOP")
     assert InboxEntry.objects.get().result == "applied"
+
+
+def sms_of(twilio, body, **changed):
+    return inbound_of(twilio, body, From="+15550001111", To=twilio.sms_sender, **changed)
+
+
+@pytest.mark.parametrize(
+    ("said", "channels"),
+    [
+        ([("STOP", {})], ["sms"]),
+        ([(" stop. ", {})], ["sms"]),
+        ([("Unsubscribe", {})], ["sms"]),
+        ([("please stop", {})], []),
+        ([("Leave me alone", {"OptOutType": "STOP"})], ["sms"]),
+        ([("STOP", {}), ("START", {})], []),
+    ],
+)
+def test_a_stop_by_sms_has_taken_effect_when_it_is_acknowledged(client, twilio, said, channels):
+    customer = CustomerFactory(account=twilio.account, phone="+15550001111")
+    for number, (body, more) in enumerate(said):
+        answer = post(client, INBOUND, sms_of(twilio, body, MessageSid=f"SM{number:032}", **more))
+        assert (answer.status_code, b"<Response/>" in answer.content) == (200, True)
+    customer.refresh_from_db()
+
+    assert list(Suppression.objects.values_list("channel", flat=True)) == channels
+    assert customer.sms_opt_in == (said[-1][0] == "START")
+    assert Event.objects.filter(customer=customer, type="sms.received").count() == len(said)
+    assert set(InboxEntry.objects.values_list("result", flat=True)) == {"applied"}
+    # It is no part of a WhatsApp conversation.
+    assert not Message.objects.exists()
+
+
+def test_a_repeated_sms_has_no_second_effect_not_even_when_it_is_replayed(client, twilio):
+    for _ in range(2):
+        post(client, INBOUND, sms_of(twilio, "STOP"))
+    receive_all(InboxEntry.objects.select_related("account"))
+
+    assert (ConsentEntry.objects.count(), Event.objects.count(), InboxEntry.objects.count()) == (1, 1, 1)
+
+
+def test_an_sms_to_a_messaging_service_is_for_whoever_has_it(client):
+    service = "MG" + "0" * 32
+    twilio = ConnectionFactory(secret={"auth_token": "fake-token"}, sms_sender=service)
+    form = sms_of(twilio, "STOP", MessagingServiceSid=service) | {"To": "+15559990000"}
+
+    assert (post(client, INBOUND, form).status_code, Suppression.objects.get().account) == (200, twilio.account)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"To": "+19999999"}, {"To": "whatsapp:+15550002222"}, {"MessagingServiceSid": "MG1", "To": "+1"}]
+)
+def test_an_sms_for_nobodys_number_or_across_channels_is_refused(client, twilio, changed):
+    ConnectionFactory(sms_sender="")
+
+    assert post(client, INBOUND, sms_of(twilio, "STOP") | changed).status_code == 401
+
+
+def test_a_number_for_whatsapp_takes_no_sms(client, twilio):
+    assert post(client, INBOUND, sms_of(twilio, "STOP") | {"To": twilio.sender}).status_code == 401
+
+
+def test_erasure_blanks_what_they_wrote_and_keeps_the_suppression(client, twilio):
+    customer = CustomerFactory(account=twilio.account, phone="+15550001111")
+    post(client, INBOUND, sms_of(twilio, "STOP"))
+
+    erasing.erase(customer, by=UserFactory())
+
+    assert bytes(InboxEntry.objects.get().body) == b""
+    assert (Event.objects.get().properties, Suppression.objects.count()) == ({}, 1)
 
 
 def test_a_repeated_inbound_message_has_no_second_effect(client, twilio):
