@@ -14,14 +14,17 @@ class CrmConfig(AppConfig):
             events,
             feedback,
             first_touch,
+            forgetting,
             importing,  # noqa: F401 (registers what its jobs run)
             ingestion,
+            launching,
             outgoing,
             posting,
             refreshing,  # noqa: F401 (registers its job)
             responding,
             segments,
             texting,
+            timeline,
             undoing,  # noqa: F401 (as importing)
         )
         from crm.models import MarketingChannel
@@ -40,5 +43,8 @@ class CrmConfig(AppConfig):
         events.listens(first_touch.touch)
         events.listens(outgoing.queue)
         erasing.also(outgoing.forget)
+        erasing.also(forgetting.forget)
         erasing.also(segments.forget)
         erasing.also(texting.forget)
+        segments.used_by("campaign", launching.uses_of)
+        timeline.tells(responding.TOLD)

@@ -156,9 +156,14 @@ def is_suppressed(account: Account, *, channel: str, address: str) -> bool:
 
 def suppressed_sql(account: str, hashed: str, channel: str) -> str:
     """SQL boolean for gates: is this address suppressed? `account` and `hashed` are SQL expressions, never input."""
+    return suppressed_on_sql(account, hashed, f"'{Channel(channel).value}'")
+
+
+def suppressed_on_sql(account: str, hashed: str, channel: str) -> str:
+    """As `suppressed_sql`, for a channel that is an SQL expression too."""
     return (
         f"EXISTS (SELECT FROM crm_suppression suppressed WHERE suppressed.account_id = {account} "
-        f"AND suppressed.channel = '{Channel(channel).value}' AND suppressed.address_hash = {hashed})"
+        f"AND suppressed.channel = {channel} AND suppressed.address_hash = {hashed})"
     )
 
 

@@ -46,6 +46,8 @@ TOLD = f""", told AS (
 
 def mail_lane() -> Lane:
     """E-mail, through SendGrid or a mail server of the merchant's. Nobody can be asked about it afterwards."""
+    from crm import launching  # it starts what these lanes send
+
     mailer = Post.from_settings()
     caller = MailCaller(mailer)
     return _lane(
@@ -60,6 +62,8 @@ def mail_lane() -> Lane:
         find=None,
         close=mailer.close,
         paired=False,
+        # The sweep asks every lane; this one tends the campaigns of all channels.
+        tend=launching.tend,
         sender_rate="NULLIF(link.rate_per_second, 0)",
     )
 

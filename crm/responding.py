@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection
 
-from crm import attributing
+from crm import attributing, timeline
 from crm.consent import address_hash
 from crm.feedback import About
 from crm.models import Channel, Delivery
@@ -18,8 +18,11 @@ from crm.models import Channel, Delivery
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from django.db.models import QuerySet
+
     from accounts.models import Account
     from crm.feedback import Feedback
+    from crm.models import Customer
 
 # What was reported, in the order of a message's life: its verb, and the states in which it is news.
 VERBS = {
@@ -73,6 +76,22 @@ FROM unnest(%(rows)s::bigint[], %(delivered_at)s::timestamptz[], %(opened_at)s::
     AS g(id, delivered_at, opened_at, clicked_at, unsubscribed_at, provider_id)
 WHERE m.id = g.id AND m.status NOT IN ('queued', 'skipped')
 """
+
+
+def _sent_to(customer: Customer) -> QuerySet[Delivery]:
+    rows = Delivery.objects.for_account(customer.account_id).filter(customer=customer)
+    return rows.select_related("campaign")
+
+
+def _sent(row: Delivery) -> dict[str, Any]:
+    properties = {"campaign": row.campaign.name, "campaign_id": row.campaign.public_id, "status": row.status}
+    if row.skip_reason:
+        properties["reason"] = row.skip_reason
+    return {"id": str(row.pk), "type": f"{row.channel or 'marketing'}.message", "properties": properties}
+
+
+# What a customer's timeline tells of marketing campaigns beside the events.
+TOLD = timeline.Source("message", _sent_to, "created_at", _sent)
 
 
 class _Row(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from campaigns_project.api import route, routes, webhook
 from crm import webhooks
 from crm.api import (
+    campaigns,
     events,
     funnels,
     imports,
@@ -34,6 +35,11 @@ _marketing = [
         route("segments/<str:segment_id>/members/<str:customer_id>", segments.OneMember),
         route("segments/<str:segment_id>/preview", segments.Preview),
         route("segments/<str:segment_id>/refresh", segments.Refresh),
+        route("campaigns", campaigns.Campaigns),
+        route("campaigns/<str:campaign_id>/status", campaigns.CampaignStatus),
+        route("campaigns/<str:campaign_id>/deliveries", campaigns.Deliveries),
+        # Whatever stands there: what is no campaign is answered as one that is not found.
+        route("campaigns/<path:campaign_id>", campaigns.OneCampaign),
         route("promos", promos.Promos),
         route("promos/<str:code>", promos.OnePromo),
         route("promos/<str:code>/validate", promo_uses.Validate),

@@ -85,6 +85,7 @@ class MarketingCampaign(Lifecycle, Owned):
     type = models.CharField(max_length=20, choices=MarketingType)
     status = StatusField(choices=MarketingStatus, default=MarketingStatus.DRAFT)
     channels = ArrayField(models.CharField(max_length=10, choices=MarketingChannel), default=list, blank=True)
+    segment = owned("crm.Segment", null=True, blank=True, on_delete=models.PROTECT, related_name="marketing_campaigns")
     content = models.JSONField(default=dict, blank=True)
     starts_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
@@ -111,6 +112,7 @@ class MarketingCampaign(Lifecycle, Owned):
         constraints = [
             parent_key("marketing_campaign"),
             SameAccount("promo", name="marketing_campaign_promo"),
+            SameAccount("segment", name="marketing_campaign_segment"),
             models.UniqueConstraint(fields=["account", "public_id"], name="marketing_campaign_public_id"),
             models.CheckConstraint(
                 name="a_scheduled_campaign_has_a_time", condition=~Q(status="scheduled") | Q(starts_at__isnull=False)
@@ -149,7 +151,10 @@ class MarketingCampaign(Lifecycle, Owned):
         """Back to the drawing board."""
 
     @transition(
-        MarketingStatus.EDITABLE, MarketingStatus.ACTIVE, sets=["launched_at", "preflight"], asks=Permission.SEND
+        MarketingStatus.EDITABLE,
+        MarketingStatus.ACTIVE,
+        sets=["launched_at", "starts_at", "preflight"],
+        asks=Permission.SEND,
     )
     def launch(self) -> None:
         """People are being reached."""

@@ -30,7 +30,7 @@ from accounts.tokens import _key, issue
 from campaigns.models import Campaign
 from campaigns.sending import callback_mac
 from campaigns_project.api.limits import GUESSES
-from tests.architecture.world import OURS, THEIRS, mark, phone
+from tests.architecture.world import OURS, THEIRS, mark, phone, segment_id
 from tests.factories import CampaignFactory, PromoFactory
 from tests.fixtures_http import Caller
 
@@ -52,7 +52,8 @@ def built(value):
     if isinstance(value, list):
         return [built(each) for each in value]
     if isinstance(value, str):
-        known = {"<A:template_name>": mark(OURS), "<A:blocked_phone>": phone(OURS), "<self>": OURS, "<cycle>": OURS}
+        known: dict[str, object] = {"<A:segment>": segment_id(OURS), "<B:segment>": segment_id(THEIRS)}
+        known |= {"<A:template_name>": mark(OURS), "<A:blocked_phone>": phone(OURS), "<self>": OURS, "<cycle>": OURS}
         if value in known:
             return known[value]
         return re.sub(r"<([AB]):\w+>", lambda found: str({"A": OURS, "B": THEIRS}[found[1]]), value)
@@ -66,7 +67,7 @@ def built(value):
 
 _BUILDERS = {
     "$repeat": lambda text, times: text * times,
-    "$range": lambda count, pattern: "".join(pattern % n for n in range(count)),
+    "$range": lambda count, pattern: "".join(pattern % n if "%" in pattern else pattern for n in range(count)),
     "$cat": lambda *parts: "".join(map(built, parts)),
     "$nest": lambda before, after, times, inner: before * times + built(inner) + after * times,
 }

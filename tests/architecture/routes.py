@@ -14,6 +14,7 @@ from tests.architecture.world import (
     customer_id,
     endpoint_id,
     job_id,
+    marketing_id,
     segment_id,
     subscription_id,
     use_id,
@@ -103,6 +104,13 @@ for _base in MARKETING:
         f"DELETE {_one}/members/<str:customer_id>": "author",
         f"GET {_one}/preview": "view",
         f"POST {_one}/refresh": "author",
+        f"GET {_base}/campaigns": "view",
+        f"POST {_base}/campaigns": "author",
+        f"GET {_base}/campaigns/<path:campaign_id>": "view",
+        f"PATCH {_base}/campaigns/<path:campaign_id>": "author",
+        f"DELETE {_base}/campaigns/<path:campaign_id>": "author",
+        f"PATCH {_base}/campaigns/<str:campaign_id>/status": "send",
+        f"GET {_base}/campaigns/<str:campaign_id>/deliveries": "view",
         f"GET {_base}/promos": "view",
         f"POST {_base}/promos": "money",
         f"GET {_base}/promos/<str:code>": "view",
@@ -204,6 +212,8 @@ class Route:
                 if self.address.startswith(BROADCAST)
                 else "archive"
             )
+            if self.address.startswith(MARKETING):
+                known |= {"campaign_id": marketing_id(owner)}
             return str({"action": action, **known, **words}.get(name, owner))
 
         return "/" + re.sub(r"<([^>]+)>", placed, self.address)

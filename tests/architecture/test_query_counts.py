@@ -15,6 +15,8 @@ from tests.factories import (
     CampaignLeadFactory,
     CampaignLeadMessageFactory,
     CustomerFactory,
+    DeliveryFactory,
+    MarketingCampaignFactory,
     PromoFactory,
     PushSubscriptionFactory,
     SegmentFactory,
@@ -60,6 +62,23 @@ def _browsers(account):
     return path, lambda: PushSubscriptionFactory(customer=customer)
 
 
+def _campaigns(base):
+    return lambda account: (
+        f"{base}/campaigns",
+        lambda: MarketingCampaignFactory(
+            account=account, segment=SegmentFactory(account=account), promo=PromoFactory(account=account)
+        ),
+    )
+
+
+def _deliveries(base):
+    def listed(account):
+        campaign = MarketingCampaignFactory(account=account)
+        return f"{base}/campaigns/{campaign.public_id}/deliveries", lambda: DeliveryFactory(campaign=campaign)
+
+    return listed
+
+
 def _promos(base):
     return lambda account: (f"{base}/promos", lambda: PromoFactory(account=account))
 
@@ -99,6 +118,8 @@ LISTS = {
 }
 LISTS |= {f"{base}/promos": _promos(base) for base in MARKETING}
 LISTS |= {f"{base}/webhooks/<str:provider>/events": _came_in(base) for base in MARKETING}
+LISTS |= {f"{base}/campaigns": _campaigns(base) for base in MARKETING}
+LISTS |= {f"{base}/campaigns/<str:campaign_id>/deliveries": _deliveries(base) for base in MARKETING}
 LISTS |= {f"{base}/segments": _segments(base) for base in MARKETING}
 LISTS |= {f"{base}/segments/<str:segment_id>/members": _members(base) for base in MARKETING}
 

@@ -58,6 +58,10 @@ def webhook_id(owner: int) -> str:
     return f"msg_{owner:016}"
 
 
+def marketing_id(owner: int) -> str:
+    return f"camp_{owner:016}"
+
+
 def segment_id(owner: int) -> str:
     return f"seg_{owner:016}"
 
@@ -113,6 +117,11 @@ def build(owner: int = THEIRS) -> Membership:
     InboxEntry.objects.create(
         **owned, provider="sendgrid", kind="event", dedupe_key=mark(owner), body=b'{"event_type": "email.opened"}'
     )
+    marketing = factories.MarketingCampaignFactory(
+        **owned, name=mark(owner), public_id=marketing_id(owner), segment=segment, content={"body": mark(owner)}
+    )
+    delivery = factories.DeliveryFactory(**owned, campaign=marketing, customer=customer, address=phone(owner))
+    factories.DeliveryAttemptFactory(**owned, row=delivery, uuid=uuid.UUID(int=owner), state="released")
     factories.PromoUseFactory(**owned, promo=promo, public_id=use_id(owner), order_id=mark(owner), person=mark(owner))
     endpoint = factories.WebhookEndpointFactory(**owned, public_id=endpoint_id(owner), description=mark(owner))
     factories.WebhookDeliveryFactory(
