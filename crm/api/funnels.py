@@ -19,6 +19,11 @@ class FunnelQuery(Query):
     funnel_type = ChoiceField(choices=funnels.Funnel.choices)
     start_date = DayField(required=False, help_text="The first day; 29 days before the last when left out.")
     end_date = DayField(required=False, help_text="The last day, included; today when left out.")
+    breakdown = ChoiceField(
+        choices=funnels.Breakdown.choices,
+        required=False,
+        help_text="Also by the segments people are in now, or by the campaigns that have reached them.",
+    )
 
 
 class PeriodShape(serializers.Serializer[Any]):
@@ -39,11 +44,22 @@ class StageShape(serializers.Serializer[Any]):
     note = serializers.CharField(required=False, help_text="Where an earlier stage has fewer people.")
 
 
+class GroupShape(serializers.Serializer[Any]):
+    """People in two groups count in both; who is no customer counts in none. At most 50, the largest first."""
+
+    segment_id = serializers.CharField(required=False)
+    campaign_id = serializers.CharField(required=False)
+    name = serializers.CharField()
+    stages = StageShape(many=True)
+    overall_conversion = serializers.FloatField()
+
+
 class FunnelShape(serializers.Serializer[Any]):
     funnel_type = serializers.ChoiceField(choices=funnels.Funnel.choices)
     period = PeriodShape()
     stages = StageShape(many=True)
     overall_conversion = serializers.FloatField(help_text="The last stage's percentage.")
+    breakdown = GroupShape(many=True, required=False, help_text="Only when it is asked for.")
 
     example: ClassVar[dict[str, Any]] = {
         "funnel_type": "onboarding",
@@ -69,4 +85,7 @@ class Funnels(Door):
         """
         asked = dict(self.params)
         span = funnels.period(self.account, asked.get("start_date"), asked.get("end_date"))
-        return Response(funnels.measure(self.account, asked["funnel_type"], span))
+        told = funnels.measure(self.account, asked["funnel_type"], span)
+        if "breakdown" in asked:
+            told["breakdown"] = funnels.break_down(self.account, asked["funnel_type"], span, asked["breakdown"])
+        return Response(told)

@@ -6,7 +6,9 @@ from itertools import pairwise
 import pytest
 
 from crm import events, funnels
+from crm.models import SegmentMember
 from tests.architecture.routes import MARKETING
+from tests.factories import CustomerFactory, DeliveryFactory, MarketingCampaignFactory, SegmentFactory
 
 pytestmark = pytest.mark.django_db
 MIDNIGHT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -109,7 +111,7 @@ def test_a_stage_that_grew_says_why_and_no_number_is_odd(api):
         ("", "funnel_type"), ("funnel_type=sales", "funnel_type"),
         ("funnel_type=purchase&start_date=2026-02-01&end_date=2026-01-01", "end_date"),
         ("funnel_type=purchase&start_date=2026-02-30", "start_date"), ("funnel_type=purchase&tz=UTC", "tz"),
-        ("funnel_type=purchase&start_date=2999-01-01", "end_date"),
+        ("funnel_type=purchase&start_date=2999-01-01", "end_date"), ("funnel_type=purchase&breakdown=age", "breakdown"),
     ],
 )  # fmt: skip
 def test_what_is_no_question_is_refused(api, query, field):
@@ -122,3 +124,39 @@ def test_a_neighbours_people_are_nobody(api, neighbour):
     visit(neighbour, "2026-03-01")
 
     assert counts(api, "funnel_type=purchase&start_date=2026-03-01")[1]["interest"] == 0
+
+
+def fill(segment, members):
+    rows = [SegmentMember(account_id=segment.account_id, segment_id=segment.pk, version=segment.version,
+                          customer_id=each.pk) for each in members]  # fmt: skip
+    SegmentMember.objects.bulk_create(rows)
+
+
+def test_a_breakdown_counts_people_in_every_group_they_are_in(api, neighbour):
+    anna, bert, carl = people = [CustomerFactory(account=api.account, loyalty_tier="gold") for _ in range(3)]
+    for number, each in enumerate(people):
+        events.record(api.account, type="page.viewed", event_id=f"v{number}", customer_id=each.pk)
+    events.record(api.account, type="page.viewed", event_id="stranger", email="somebody@example.test")
+    events.record(api.account, type="order.completed", event_id="o", customer_id=anna.pk)
+    regulars, golden = (SegmentFactory(account=api.account, name=name) for name in ("Regulars", "Golden"))
+    fill(regulars, [anna])
+    fill(golden, people)
+    fill(SegmentFactory(account=api.account, name="Nobody"), [])
+    fill(SegmentFactory(account=neighbour.account), [CustomerFactory(account=neighbour.account)])
+    sale = MarketingCampaignFactory(account=api.account, name="Sale")
+    for customer, status in ((anna, "sent"), (bert, "read"), (carl, "failed")):
+        DeliveryFactory(account=api.account, campaign=sale, customer=customer, status=status)
+
+    def groups(by):
+        return api.get(f"/{MARKETING[0]}/funnels?funnel_type=purchase&breakdown={by}").json()["breakdown"]
+
+    def shown(by):
+        return [
+            (group["name"], group[f"{by}_id"], *(group["stages"][number]["count"] for number in (0, 1, 5)))
+            for group in groups(by)
+        ]
+
+    assert shown("segment") == [("Golden", golden.public_id, 3, 3, 1), ("Regulars", regulars.public_id, 1, 1, 1)]
+    assert shown("campaign") == [("Sale", sale.public_id, 2, 2, 1)]
+    assert [group["overall_conversion"] for group in groups("segment")] == [33.3, 100]
+    assert "breakdown" not in api.get(f"/{MARKETING[0]}/funnels?funnel_type=purchase").json()
