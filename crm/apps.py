@@ -34,6 +34,7 @@ class CrmConfig(AppConfig):
 
         lane.register(delivering.LANES[MarketingChannel.EMAIL], delivering.mail_lane)
         lane.register(delivering.LANES[MarketingChannel.SMS], delivering.text_lane)
+        lane.register(delivering.LANES[MarketingChannel.PUSH], delivering.push_lane)
         lane.also(posting.PROVIDER, posting.WebhookSender)
         for provider in PROVIDERS:
             for kind in (ingestion.KIND, UNCOUNTED):

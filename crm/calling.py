@@ -11,11 +11,11 @@ from django.db import DatabaseError
 
 from accounts.models import Connection
 from accounts.secrets import keyed_hash
-from crm import wording
+from crm import subscriptions, wording
 from crm.models import MarketingCampaign, MarketingChannel
 from dispatch.database import in_thread
 from dispatch.keeping import Kept
-from providers.base import Credentials, Email, Refused, TextMessage
+from providers.base import Credentials, Email, Push, Refused, Subscription, TextMessage
 from providers.email import credentials_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from dispatch.lane import Call, OpenQuestion
-    from providers.base import Found, MailCredentials, Mailer, Outcome, Texter
+    from providers.base import Found, MailCredentials, Mailer, Outcome, Pusher, Texter
 
 # Before anything has left.
 TROUBLE = (DatabaseError, ObjectDoesNotExist, KeyError)
@@ -107,6 +107,33 @@ def email_of(call: Call, words: Words) -> Email:
         key=str(call.key),
         metadata={"campaign_id": words.campaign_id},
     )
+
+
+class PushCaller:
+    """Sends pushes. One a process."""
+
+    def __init__(self, pusher: Pusher) -> None:
+        self.pusher = pusher
+        self.words = Kept(words_of)
+
+    async def prepare(self, call: Call) -> None:
+        """Have the words at hand when the call's turn comes."""
+        await self.words.get(call.payload["campaign"])
+
+    async def call(self, call: Call) -> Outcome:
+        """Send one push, once, to the browser that subscribed last. One that is gone makes room for the one before."""
+        payload = call.payload
+        try:
+            words = await self.words.get(payload["campaign"])
+        except TROUBLE as trouble:
+            return not_begun(trouble)
+        said = written(words, MarketingChannel.PUSH, payload)
+        browser = Subscription(**payload["browser"])
+        outcome = await self.pusher.send(Push(browser, said.subject, said.text, said.url, str(call.key)))
+        if isinstance(outcome, Refused) and outcome.effect == "suppress":
+            await in_thread(subscriptions.gone, payload["account"], browser.endpoint)
+            return Refused(outcome.code, outcome.message, retry=True)
+        return outcome
 
 
 class TextCaller:

@@ -13,13 +13,14 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from accounts.models import Connection
-from crm import consent, first_touch, gating
-from crm.calling import MailCaller, TextCaller
+from crm import consent, first_touch, gating, subscriptions
+from crm.calling import MailCaller, PushCaller, TextCaller
 from crm.models import Delivery, DeliveryAttempt, DeliveryStatus, MarketingCampaign, MarketingChannel
 from dispatch.lane import Lane
 from dispatch.statements import move
 from providers.email import Post
 from providers.twilio import TwilioTexts
+from providers.webpush import WebPush
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,27 @@ def mail_lane() -> Lane:
         # The sweep asks every lane; this one tends the campaigns of all channels.
         tend=launching.tend,
         sender_rate="NULLIF(link.rate_per_second, 0)",
+    )
+
+
+def push_lane() -> Lane:
+    """Web Push. A push service tells no more than that it took it, so that counts as delivered."""
+    pusher = WebPush.from_settings()
+    caller = PushCaller(pusher)
+    return _lane(
+        MarketingChannel.PUSH,
+        accepted="delivered",
+        provider=pusher.name,
+        connections=settings.PUSH_CONNECTIONS,
+        timeout=pusher.timeout,
+        # When an operator may say that it was never sent.
+        quiet=2 * pusher.timeout,
+        prepare=caller.prepare,
+        call=caller.call,
+        find=None,
+        close=pusher.close,
+        paired=False,
+        sender_rate="NULL",
     )
 
 
@@ -121,7 +143,8 @@ def _lane(
 def _carried(channel: MarketingChannel) -> tuple[str, str, str, str]:
     """SQL: the scope's tables, whether it is open, the sender, and what is told of the connection."""
     if channel not in CARRIERS:
-        return gating.SCOPE, gating.SCOPE_OPEN, "'push'", ""
+        browser = subscriptions.newest_sql("m.customer_id")
+        return gating.SCOPE, gating.SCOPE_OPEN, "'push'", f"'account', scope.account_id, 'browser', {browser}, "
     column = SENDERS[channel]
     providers = ", ".join(f"'{each}'" for each in CARRIERS[channel])
     tables = gating.SCOPE + gating.LINK.format(providers=providers)

@@ -57,7 +57,9 @@ def skips(channel: MarketingChannel) -> dict[str, str]:
     column = HASHES[channel]
     own = PERSON.format(what=f"person.{column} = m.address_hash")
     agreed = PERSON.format(what=f"person.{channel.value}_opt_in")
+    browser = "EXISTS (SELECT FROM crm_pushsubscription browser WHERE browser.customer_id = m.customer_id)"
     return {
+        **({LeftOut.NO_ADDRESS: f"NOT {browser}"} if channel == MarketingChannel.PUSH else {}),
         LeftOut.SUPPRESSED: consent.suppressed_sql("m.account_id", "m.address_hash", channel),
         LeftOut.ADDRESS_CHANGED: f"NOT {own}",
         LeftOut.NO_CONSENT: f"{MARKETING} AND NOT {agreed}",

@@ -15,6 +15,15 @@ def mail(sandbox, settings):
 
 
 @pytest.fixture
+def push(sandbox, settings):
+    """The sandbox as a push service, and a lane that sends to it."""
+    settings.PUSH_TRUSTED = [sandbox.url]
+    lane.register("crm_push", delivering.push_lane)
+    yield sandbox
+    lane.register("crm_push", delivering.push_lane)
+
+
+@pytest.fixture
 def twilio(sandbox, settings):
     """The sandbox, and a lane of SMS that sends to it with short patience. No callbacks: nobody listens."""
     settings.TWILIO_API_URL = settings.TWILIO_CONTENT_URL = sandbox.url

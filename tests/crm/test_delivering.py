@@ -4,13 +4,14 @@ import time
 from datetime import timedelta
 
 import pytest
+import requests
 from django.db import connection
 from django.utils import timezone
 
 from accounts.connections import connect
 from accounts.models import Account, Connection
 from accounts.secrets import seal
-from crm import consent, delivering
+from crm import consent, delivering, subscriptions
 from crm.models import Delivery, DeliveryAttempt, Event, FirstTouch, MarketingCampaign
 from dispatch import resolving
 from dispatch.lane import lane
@@ -262,3 +263,37 @@ def test_who_is_refused_by_the_provider_for_themselves_is_suppressed(sent, effec
 
     assert consent.is_suppressed(one.account, channel="sms", address=one.customers[0].phone)
     assert verdicts(one) == ["skip:suppressed"]
+
+
+# Push.
+
+
+def subscribe(push, customer):
+    """A browser of the customer's; returns its id at the sandbox."""
+    said = requests.post(f"{push.url}/_sandbox/browsers", timeout=5).json()
+    keys = said["keys"]
+    subscriptions.subscribe(customer, endpoint=said["endpoint"], p256dh=keys["p256dh"], auth=keys["auth"])
+    return said["endpoint"].rpartition("/")[2]
+
+
+def test_a_push_goes_to_the_newest_browser_and_to_the_one_before_when_that_is_gone(push):
+    one = Sent(2, channel="push", content={"subject": "Sale", "body": "Hi {{first_name}}", "cta_url": "https://e.com/"})
+    for customer in one.customers:
+        subscribe(push, customer)
+    lost = subscribe(push, one.customers[1])
+    requests.delete(f"{push.url}/_sandbox/browsers/{lost}", timeout=5)
+
+    send_until(lambda: one.statuses() == [("delivered", "")] * 2, provider="push")
+
+    assert one.attempts() in (["accepted", "rejected", "accepted"], ["rejected", "accepted", "accepted"])
+    said = sorted(each["said"]["body"] for each in push.log("push"))
+    assert said == sorted(f"Hi {customer.first_name}" for customer in one.customers)
+    assert all(row.delivered_at for row in Delivery.objects.all())
+
+
+def test_who_has_no_browser_any_more_is_left_out(push):
+    one = Sent(1, channel="push")
+
+    send_until(lambda: one.statuses() == [("skipped", "no_address")], provider="push")
+
+    assert push.log("push") == []
