@@ -9,7 +9,6 @@ class CrmConfig(AppConfig):
     def ready(self) -> None:
         from crm import (
             attributing,
-            delivering,
             erasing,
             events,
             feedback,
@@ -19,7 +18,6 @@ class CrmConfig(AppConfig):
             ingestion,
             launching,
             outgoing,
-            posting,
             refreshing,  # noqa: F401 (registers its job)
             responding,
             segments,
@@ -27,15 +25,11 @@ class CrmConfig(AppConfig):
             timeline,
             undoing,  # noqa: F401 (as importing)
         )
-        from crm.models import MarketingChannel
         from crm.payloads import PROVIDERS
-        from dispatch import inbox, lane
+        from dispatch import inbox
         from dispatch.receiving import UNCOUNTED
 
-        lane.register(delivering.LANES[MarketingChannel.EMAIL], delivering.mail_lane)
-        lane.register(delivering.LANES[MarketingChannel.SMS], delivering.text_lane)
-        lane.register(delivering.LANES[MarketingChannel.PUSH], delivering.push_lane)
-        lane.also(posting.PROVIDER, posting.WebhookSender)
+        _send()
         for provider in PROVIDERS:
             for kind in (ingestion.KIND, UNCOUNTED):
                 inbox.handles(provider, kind, ingestion.apply)
@@ -49,3 +43,15 @@ class CrmConfig(AppConfig):
         erasing.also(texting.forget)
         segments.used_by("campaign", launching.uses_of)
         timeline.tells(responding.TOLD)
+
+
+def _send() -> None:
+    """What leaves this house from here."""
+    from crm import delivering, posting
+    from crm.models import MarketingChannel
+    from dispatch import lane
+
+    lane.register(delivering.LANES[MarketingChannel.EMAIL], delivering.mail_lane)
+    lane.register(delivering.LANES[MarketingChannel.SMS], delivering.text_lane)
+    lane.register(delivering.LANES[MarketingChannel.PUSH], delivering.push_lane)
+    lane.also(posting.PROVIDER, posting.WebhookSender)

@@ -12,13 +12,13 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from campaigns import broadcasting
-from campaigns.admin.templates import MovingAdmin
 from campaigns.models import Broadcast, BroadcastStatus, MessageAttempt
 from campaigns.sending import LANE
 from campaigns_project.admin.lists import age, chosen
 from campaigns_project.admin.shown import chip_of, readable
 from campaigns_project.templatetags import look
 from campaigns_project.tones import segments
+from dispatch.moving_admin import MovingAdmin
 from lifecycle.models import Lease
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 
-from campaigns.admin.templates import MovingAdmin, tried
 from campaigns.models import CampaignLeadMessage, Click, MessageAttempt, SkipReason
 from campaigns_project.admin.rows import OperatorAdmin
-from campaigns_project.admin.shown import Happening, chip_of, provider_link, readable
+from campaigns_project.admin.shown import Happening, provider_link, readable
 from campaigns_project.templatetags import look
 from campaigns_project.tones import look_of
 from dispatch.admin import AttemptAdmin
+from dispatch.moving_admin import Attempts, MovingAdmin, tried
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,24 +29,8 @@ WHY = {
 }
 
 
-class AttemptInline(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
-    """The attempts of a message, to be looked at."""
-
+class AttemptInline(Attempts):
     model = MessageAttempt
-    fields = readonly_fields = ("chip", "called_at", "ended_at", "provider_id", "code", "detail", "checks")
-    ordering = ("-id",)
-    extra = 0
-    can_delete = False
-    show_change_link = True
-    verbose_name_plural = "attempts"
-
-    chip = chip_of("attempt", "state")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 (Django's signature)
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 (Django's signature)
-        return False
 
 
 @admin.register(CampaignLeadMessage)

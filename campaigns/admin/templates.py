@@ -2,77 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib import admin
-from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.template.loader import render_to_string
 from django.utils.html import format_html
-from django.utils.timesince import timesince
 
 from accounts.roles import Permission
 from campaigns import approval, authoring
 from campaigns.models import Campaign, CampaignStatus, SubmissionAttempt
-from campaigns_project.admin.acts import Act, Said, act, leave_trace
+from campaigns_project.admin.acts import Act, Said, act
 from campaigns_project.admin.lists import age, chosen
-from campaigns_project.admin.rows import OperatorAdmin
 from campaigns_project.admin.shown import Happening, chip_of, provider_link, readable
-from campaigns_project.refusals import Refusal, ServiceUnavailable
+from campaigns_project.refusals import ServiceUnavailable
 from campaigns_project.templatetags import look
-from campaigns_project.tones import look_of
 from dispatch.admin import AttemptAdmin
-from lifecycle.admin import TransitionAdminMixin
+from dispatch.moving_admin import MovingAdmin, tried
 from providers.base import Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable
 
-    from django.http import HttpRequest
     from django.utils.safestring import SafeString
 
-    from dispatch.models import Attempt
-    from lifecycle.transition import Edge
 
 TOO_LONG = Q(status__in=CampaignStatus.IN_REVIEW, status_at__lt=Now() - age("2d"))
 
 
 class TwilioSilent(ServiceUnavailable):
     message = "Twilio gave no answer; nothing has changed."
-
-
-class MovingAdmin(TransitionAdminMixin, OperatorAdmin):
-    """Rows with a status whose verbs belong to processes: `processes` holds those that operators are offered."""
-
-    change_form_template = "admin/row.html"
-    # Called with the row, `by` and `reason`.
-    processes: ClassVar[Mapping[str, Callable[..., Any]]] = {}
-
-    def may_move(self, request: HttpRequest, edge: Edge) -> bool:
-        return edge.verb in self.processes and self.may_act(request, edge.asks) and super().may_move(request, edge)
-
-    def move_rows(self, rows: Any, verb: str, *, by: Any, reason: str, **told: Any) -> list[int]:
-        """Each row goes through its process, so that everything else that belongs to the verb happens too."""
-        edge = self.model.machine.edge(verb)
-        moved: list[int] = []
-        refused: Refusal | None = None
-        for row in rows.filter(status__in=edge.sources).select_related("account"):
-            try:
-                with transaction.atomic():
-                    self.processes[verb](row, by=by, reason=reason, **told)
-                    leave_trace(row, Said(by, reason, told), f"{self.opts.model_name}.{verb}")
-            except Refusal as refusal:
-                refused = refusal
-            else:
-                moved.append(row.pk)
-        if refused is not None and not moved:
-            raise refused
-        return moved
-
-    @admin.display(description="in this status for", ordering="status_at")
-    def since(self, row: Any) -> str:
-        return timesince(row.status_at, depth=1)
 
 
 @admin.register(Campaign)
@@ -168,14 +128,3 @@ class CampaignAdmin(MovingAdmin):
 @admin.register(SubmissionAttempt)
 class SubmissionAttemptAdmin(AttemptAdmin):
     console = "content"
-
-
-def tried(row: Any) -> list[Happening]:
-    """The attempts of a row, for its time line."""
-    return [_tried(attempt) for attempt in row.attempts.order_by("-id")[:50]]
-
-
-def _tried(attempt: Attempt) -> Happening:
-    state = look_of("attempt", attempt.state)
-    detail = " ".join(filter(None, (attempt.provider_id, attempt.code, attempt.detail)))
-    return Happening(attempt.called_at, f"Attempt {attempt.pk}: {state.label}", detail, state.tone)
