@@ -19,7 +19,8 @@ class AccountQuerySet(models.QuerySet[M]):
     """A queryset of owned rows. Doors start every look-up with `for_account`."""
 
     def for_account(self, account: Account | int) -> Self:
-        return self.filter(account=account)
+        # By its id: a migration's account is of another class.
+        return self.filter(account=getattr(account, "pk", account))
 
 
 class Owned(models.Model):

@@ -14,22 +14,20 @@ class CrmConfig(AppConfig):
             feedback,
             first_touch,
             forgetting,
-            importing,  # noqa: F401 (registers what its jobs run)
             ingestion,
             launching,
             outgoing,
-            refreshing,  # noqa: F401 (registers its job)
             responding,
             segments,
             texting,
             timeline,
-            undoing,  # noqa: F401 (as importing)
         )
         from crm.payloads import PROVIDERS
         from dispatch import inbox
         from dispatch.receiving import UNCOUNTED
 
         _send()
+        _work()
         for provider in PROVIDERS:
             for kind in (ingestion.KIND, UNCOUNTED):
                 inbox.handles(provider, kind, ingestion.apply)
@@ -55,3 +53,8 @@ def _send() -> None:
     lane.register(delivering.LANES[MarketingChannel.SMS], delivering.text_lane)
     lane.register(delivering.LANES[MarketingChannel.PUSH], delivering.push_lane)
     lane.also(posting.PROVIDER, posting.WebhookSender)
+
+
+def _work() -> None:
+    """Each registers what its jobs run."""
+    from crm import importing, refreshing, undoing  # noqa: F401

@@ -11,11 +11,11 @@ from django.db import DatabaseError
 
 from accounts.models import Connection
 from accounts.secrets import keyed_hash
-from crm import subscriptions, wording
+from crm import links, subscriptions, wording
 from crm.models import MarketingCampaign, MarketingChannel
 from dispatch.database import in_thread
 from dispatch.keeping import Kept
-from providers.base import Credentials, Email, Push, Refused, Subscription, TextMessage
+from providers.base import Credentials, Email, Push, Refused, SmtpServer, Subscription, TextMessage
 from providers.email import credentials_of
 
 if TYPE_CHECKING:
@@ -45,10 +45,11 @@ def words_of(campaign_id: int) -> Words:
     return Words(campaign.public_id, campaign.content, campaign.is_marketing, values)
 
 
-def written(words: Words, channel: str, payload: dict[str, Any], *, unsubscribe: str = "") -> wording.Written:
-    """What the person of one call reads."""
+def written(words: Words, channel: str, payload: dict[str, Any], **more: str) -> wording.Written:
+    """What the person of one call reads; its links lead through us."""
     values = {**words.values, **(payload["values"] or {})}
-    return wording.written(words.content, channel, values, unsubscribe=unsubscribe, opt_out=words.marketing)
+    tracked = links.tracker(payload["delivery"], words.content, channel)
+    return wording.written(words.content, channel, values, opt_out=words.marketing, tracked=tracked, **more)
 
 
 def callback_mac(key: UUID | str) -> str:
@@ -87,13 +88,17 @@ class MailCaller:
             words = await self.words.get(payload["campaign"])
         except TROUBLE as trouble:
             return not_begun(trouble)
-        return await self.mailer.send(email_of(call, words), credentials)
+        # SendGrid counts who opens; a mail server does not.
+        own = isinstance(credentials, SmtpServer)
+        return await self.mailer.send(email_of(call, words, counted=own), credentials)
 
 
-def email_of(call: Call, words: Words) -> Email:
-    """The e-mail that one call sends."""
+def email_of(call: Call, words: Words, *, counted: bool = False) -> Email:
+    """The e-mail that one call sends; `counted`: opening it is told to us by a picture."""
     payload = call.payload
-    said = written(words, MarketingChannel.EMAIL, payload)
+    out = links.out_url(payload["delivery"]) if words.marketing else ""
+    pixel = links.pixel_url(payload["delivery"]) if counted else ""
+    said = written(words, MarketingChannel.EMAIL, payload, unsubscribe=out, pixel=pixel)
     values = payload["values"] or {}
     return Email(
         to=payload["to"],
@@ -105,6 +110,7 @@ def email_of(call: Call, words: Words) -> Email:
         html=said.html,
         text=said.text,
         key=str(call.key),
+        headers={"List-Unsubscribe": f"<{out}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"} if out else {},
         metadata={"campaign_id": words.campaign_id},
     )
 

@@ -34,7 +34,7 @@ class Feedback:
 
     `address` is the person's (e-mail address, or phone in E.164), `key` the report's identity in its account (the same
     one again changes nothing), `attempt` the call of ours it is about, `campaign` a public id, `code` the provider's
-    reason; `bot` is true for what no person did.
+    reason, `customer` the person where it is known; `bot` is true for what no person did.
     """
 
     channel: str
@@ -48,6 +48,7 @@ class Feedback:
     url: str = ""
     bot: bool = False
     code: str = ""
+    customer: int | None = None
 
 
 class About(NamedTuple):
@@ -107,6 +108,7 @@ def _happened(report: Feedback, about: About | None) -> events.Happened:
     return events.Happened(
         event_id=report.key,
         type=f"{report.channel}.{report.event}",
+        customer_id=report.customer,
         email=report.address if report.channel == Channel.EMAIL else "",
         phone=report.address if report.channel == Channel.SMS else "",
         occurred_at=report.at,

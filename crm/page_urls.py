@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from crm.pages import funnels, promos, webhook_endpoints
+from crm.pages import funnels, leaving, promos, webhook_endpoints
 
 urlpatterns = [
     path("funnels", funnels.Funnels.as_view(), name="page-funnels"),
     path("funnels/export", funnels.Export.as_view(), name="page-funnel-export"),
+    path("u/<str:token>", leaving.Leave.as_view(), name="page-leave"),
+    path("l/<str:token>", leaving.Follow.as_view(), name="page-follow"),
+    path("o/<str:token>.gif", leaving.Opened.as_view(), name="page-opened"),
     path("promos", promos.Promos.as_view(), name="page-promos"),
     path("promos/new", promos.NewPromo.as_view(), name="page-new-promo"),
     path("promos/<slug:code>", promos.OnePromo.as_view(), name="page-promo"),

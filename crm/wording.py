@@ -16,7 +16,7 @@ from campaigns_project.refusals import Invalid
 from crm.models import MarketingChannel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 KEYS = ("subject", "body", "cta_text", "cta_url")
 NAMES = ("first_name", "last_name", "merchant_name", "promo_code")
@@ -74,13 +74,26 @@ def filled(text: str, values: Mapping[str, str]) -> str:
     return _GAP.sub(lambda gap: values.get(gap[1], "") or gap[2] or "", text)
 
 
+def _as_it_is(text: str) -> str:
+    return text
+
+
 def written(
-    content: Mapping[str, Any], channel: str, values: Mapping[str, str], *, unsubscribe: str = "", opt_out: bool = True
+    content: Mapping[str, Any],
+    channel: str,
+    values: Mapping[str, str],
+    *,
+    unsubscribe: str = "",
+    opt_out: bool = True,
+    tracked: Callable[[str], str] = _as_it_is,
+    pixel: str = "",
 ) -> Written:
     """What one person reads. `values` by NAMES; `unsubscribe` is the address in an e-mail's foot, "" for none.
-    `opt_out`: whether an SMS says how to stop.
+
+    `opt_out`: whether an SMS says how to stop. `tracked` puts other addresses in the place of those in a text; `pixel`
+    is the address of a picture that says the e-mail was opened.
     """
-    said = {key: filled(text, values) for key, text in said_on(content, channel).items()}
+    said = {key: filled(tracked(text), values) for key, text in said_on(content, channel).items()}
     lines = [said["body"]]
     if said["cta_url"]:
         lines.append(f"{said['cta_text']}: {said['cta_url']}" if said["cta_text"] else said["cta_url"])
@@ -89,5 +102,6 @@ def written(
     if channel == MarketingChannel.SMS:
         return Written("", "\n".join([*lines, *[STOP_LINE] * opt_out]), "", said["cta_url"])
     foot = [f"Unsubscribe: {unsubscribe}"] if unsubscribe else []
-    html = render_to_string("crm/email.html", {**said, "unsubscribe": unsubscribe, "sender": values["merchant_name"]})
+    around = {"unsubscribe": unsubscribe, "sender": values["merchant_name"], "pixel": pixel}
+    html = render_to_string("crm/email.html", said | around)
     return Written(said["subject"], "\n\n".join([*lines, *foot]), html, said["cta_url"])

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.connections import connect
 from accounts.models import Account, Connection
 from accounts.secrets import seal
-from crm import consent, delivering, subscriptions
+from crm import consent, delivering, links, subscriptions
 from crm.models import Delivery, DeliveryAttempt, Event, FirstTouch, MarketingCampaign
 from dispatch import resolving
 from dispatch.lane import lane
@@ -57,8 +57,10 @@ def test_everybody_gets_their_own_words_once(sent, twilio):
     send_until(lambda: one.statuses() == [("sent", "")] * 20)
 
     said = {each["to"]: each["body"] for each in twilio.log()}
+    link = {row.customer_id: links.tracker(row.pk, one.campaign.content, "sms") for row in one.rows}
     assert said == {
-        c.phone: f"Hi {c.first_name}!\nhttps://shop.example.com/\nReply STOP to opt out." for c in one.customers
+        c.phone: f"Hi {c.first_name}!\n{link[c.pk]('https://shop.example.com/')}\nReply STOP to opt out."
+        for c in one.customers
     }
     told = Event.objects.filter(type="sms.sent").values_list("customer_id", "properties__campaign_id").order_by("id")
     assert sorted(told) == [(c.pk, one.campaign.public_id) for c in one.customers]
