@@ -8,7 +8,7 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import onboarding
-        from campaigns import approval, authoring, conversations, forgetting, importing, sending  # noqa: F401 (registers the import)
+        from campaigns import approval, authoring, conversations, forgetting, from_segment, importing, sending  # noqa: F401 (registers the import)
         from crm import erasing, timeline
         from dispatch import inbox, lane
 

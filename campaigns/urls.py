@@ -25,6 +25,7 @@ urlpatterns = [
         route("archive/<int:pk>", templates.Archive, name="campaign-archive"),
         route("add-leads", leads.AddLeads, name="campaign-add-leads"),
         route("add-leads/import", leads.ImportLeads, name="campaign-import-leads"),
+        route("add-leads/from-segment", leads.LeadsFromSegment, name="campaign-segment-leads"),
         route("leads/<int:pk>", leads.OneLead, name="campaign-lead"),
         route("preview/<int:pk>", leads.Preview, name="campaign-preview"),
         route("test-send/<int:pk>", leads.TestSend, name="campaign-test-send"),

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 
 from crm.models import Promo, PromoShare, PromoUse
 from crm.models.promo import new_use_id
+from crm.segments import members_sql
 from dispatch.combining import Combiner
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ CONDITIONS = {
     "promo_not_active": "promo.enabled",
     "promo_not_started": "promo.valid_from <= clock_timestamp()",
     "promo_expired": "(promo.valid_until IS NULL OR promo.valid_until >= clock_timestamp())",
+    "not_in_segment": f"""(promo.segment_id IS NULL OR EXISTS (
+        SELECT FROM crm_customer buyer WHERE buyer.account_id = promo.account_id AND buyer.public_id = asked.person
+            AND buyer.id IN ({members_sql("promo.segment_id")})))""",
     "min_order_not_met": "promo.min_order <= asked.order_amount",
     "product_mismatch": "(NOT promo.applies_to ? 'items' OR eligible.amount > 0)",
 }

@@ -17,6 +17,7 @@ class CrmConfig(AppConfig):
             ingestion,
             launching,
             outgoing,
+            promos,
             responding,
             segments,
             texting,
@@ -40,6 +41,7 @@ class CrmConfig(AppConfig):
         erasing.also(segments.forget)
         erasing.also(texting.forget)
         segments.used_by("campaign", launching.uses_of)
+        segments.used_by("promo", promos.codes_for)
         timeline.tells(responding.TOLD)
 
 
@@ -57,4 +59,4 @@ def _send() -> None:
 
 def _work() -> None:
     """Each registers what its jobs run."""
-    from crm import importing, refreshing, undoing  # noqa: F401
+    from crm import importing, refreshing, segment_import, undoing  # noqa: F401

@@ -24,7 +24,7 @@ class PromoAdmin(OperatorAdmin):
     list_select_related = ("account",)
     search_fields = ("^code", "^public_id")
     fields = ("account", "public_id", "code", "chip", "type", "value", "min_order", "max_discount", "usage_limit",
-              "used", "per_customer_limit", "budget", "spent", "valid_from", "valid_until", "what",
+              "used", "per_customer_limit", "segment", "budget", "spent", "valid_from", "valid_until", "what",
               "created_at")  # fmt: skip
 
     chip = chip_of("promo", "status", ordering="enabled")

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from campaigns_project.refusals import Conflict, Invalid, NotFound, Refusal
-from crm.models import Promo, PromoType
+from crm.models import Promo, PromoType, Segment
 from crm.models.promo import ALL_ITEMS
 
 if TYPE_CHECKING:
@@ -48,8 +48,12 @@ def plain(code: Any) -> str:
 
 
 def create(account: Account, *, code: Any, **terms: Any) -> Promo:
-    """A new promo; `terms` are fields of Promo. Raises InvalidPromoCode, Invalid, PromoCodeExists."""
-    promo = Promo(account=account, code=plain(code), **{"valid_from": timezone.now(), **terms})
+    """A new promo; `terms` are fields of Promo, or `customer_segment_id` as its segment's id.
+
+    Raises InvalidPromoCode, Invalid, PromoCodeExists.
+    """
+    known = {"valid_from": timezone.now(), **_with_segment(account, terms)}
+    promo = Promo(account=account, code=plain(code), **known)
     _check(promo)
     try:
         with transaction.atomic():
@@ -62,11 +66,29 @@ def create(account: Account, *, code: Any, **terms: Any) -> Promo:
 
 def change(promo: Promo, **terms: Any) -> Promo:
     """Other terms for a promo whose row is locked. Uses so far stay as they are. Raises Invalid."""
+    terms = _with_segment(promo.account, terms)
     for name, value in terms.items():
         setattr(promo, name, value)
     _check(promo)
     promo.save(update_fields=sorted(terms))
     return promo
+
+
+def _with_segment(account: Account, terms: Mapping[str, Any]) -> dict[str, Any]:
+    """The terms with the segment they name in place of its id."""
+    known = dict(terms)
+    if "customer_segment_id" in known:
+        public_id = known.pop("customer_segment_id")
+        known["segment"] = Segment.objects.for_account(account).filter(public_id=public_id).first()
+        if public_id and known["segment"] is None:
+            raise Invalid(details={"customer_segment_id": ["There is no such segment."]})
+    return known
+
+
+def codes_for(segment: Segment) -> list[str]:
+    """The codes that only a segment's members may use."""
+    promos = Promo.objects.for_account(segment.account_id).filter(segment=segment)
+    return list(promos.order_by("code").values_list("code", flat=True))
 
 
 def _check(promo: Promo) -> None:

@@ -56,6 +56,7 @@ class Refused(Conflict):
         "promo_not_active": "This code is disabled.",
         "promo_not_started": "This code is not valid yet.",
         "promo_expired": "This code is no longer valid.",
+        "not_in_segment": "This code is for other customers.",
         "min_order_not_met": "The order is too small for this code.",
         "product_mismatch": "Nothing in this order is what the code is for.",
         "promo_exhausted": "This code has been used up.",

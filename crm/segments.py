@@ -112,6 +112,13 @@ def create(account: Account, *, name: str, type: str, criteria: Any = None, cust
     return segment
 
 
+def imported(account: Account, name: str) -> Segment:
+    """A new segment that a file fills."""
+    segment = Segment(account=account, name=name, type=SegmentType.IMPORTED, version=1)
+    segment.save()
+    return segment
+
+
 def change(segment: Segment, *, name: str | None = None, criteria: Any = None) -> Segment:
     """Another name, or other criteria, under the row's lock; the members stay until the next refresh, which is a full
     one. Raises as `create` does.

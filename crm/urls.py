@@ -28,6 +28,7 @@ _marketing = [
         prefix,
         route("funnels", funnels.Funnels),
         route("segments", segments.Segments),
+        route("segments/import", segments.Import),
         route("segments/limits", segments.Limits),
         route("segments/preview", segments.PreviewCriteria),
         route("segments/<str:segment_id>", segments.OneSegment),

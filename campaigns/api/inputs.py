@@ -141,6 +141,13 @@ class AddLeadsInput(StrictSerializer):
     }
 
 
+class FromSegmentInput(StrictSerializer):
+    campaign_id = IntegerField(min_value=1)
+    segment_id = TextField(max_length=40)
+
+    example = {"campaign_id": 3, "segment_id": "seg_7k2m0000000000ab"}
+
+
 class ImportForm(FormSerializer):
     campaign_id = IntegerField(min_value=1)
     file = serializers.FileField(

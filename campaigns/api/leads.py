@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rest_framework.response import Response
 
 from accounts.roles import Permission
-from campaigns import broadcasting, importing, leads, previewing
+from campaigns import broadcasting, from_segment, importing, leads, previewing
 from campaigns.api import inputs
 from campaigns.api.sending_shapes import AddedShape, LeadShape, MessageShape, PreviewShape
 from campaigns.models import Campaign, CampaignLead, CampaignLeadMessage
 from campaigns.values import check_values
 from campaigns_project.api import BULK, IMPORT, AcceptedShape, Door, FileDoor, listed
+from crm import segments
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -56,6 +57,21 @@ class ImportLeads(LeadDoor, FileDoor):
         """Add leads from a CSV file, as a job with a file of the refused rows."""
         campaign = self.template(self.data["campaign_id"])
         return self.accepted(importing.import_csv(campaign, self.data["file"], by=request.user))
+
+
+class LeadsFromSegment(LeadDoor):
+    needs: ClassVar = {"POST": Permission.AUTHOR}
+    bodies: ClassVar = {"POST": inputs.FromSegmentInput}
+    answers: ClassVar = {"POST": (202, AcceptedShape)}
+
+    def post(self, request: Request) -> Response:
+        """Add the members of a segment as leads, as a job.
+
+        Who is a lead already keeps their variables. `result` counts created, reactivated, unchanged and without_phone.
+        """
+        campaign = self.template(self.data["campaign_id"])
+        segment = segments.find(self.account, self.data["segment_id"])
+        return self.accepted(from_segment.add(campaign, segment, by=request.user))
 
 
 class Leads(LeadDoor):

@@ -74,10 +74,6 @@ class ChangePromoInput(StrictSerializer):
 
     example: dict[str, Any] = {"usage_limit": 2000, "status": "active"}
 
-    def validate_customer_segment_id(self, value: str | None) -> None:
-        if value is not None:
-            raise serializers.ValidationError("There is no such segment.")
-
     def terms(self, given: dict[str, Any]) -> dict[str, Any]:
         """The fields of a promo that the body names."""
         found = {name: value for name, value in given.items() if name not in _SPELLED_OTHERWISE}
@@ -91,7 +87,7 @@ class ChangePromoInput(StrictSerializer):
         return self.terms(attrs)
 
 
-_SPELLED_OTHERWISE = {"min_order_amount", "customer_segment_id", "status"}
+_SPELLED_OTHERWISE = {"min_order_amount", "status"}
 
 
 class PromoInput(ChangePromoInput):
@@ -124,7 +120,7 @@ class PromoShape(serializers.ModelSerializer[Promo]):
     min_order_amount = AmountField(source="min_order")
     max_discount = AmountField(allow_null=True)
     applies_to = ObjectField()
-    customer_segment_id = serializers.SerializerMethodField()
+    customer_segment_id = serializers.CharField(source="segment.public_id", default=None, allow_null=True)
     budget = AmountField(allow_null=True)
     spent = AmountField(help_text="What all discounts together come to, held ones included.")
     status = serializers.ChoiceField(choices=PromoStatus.choices)
@@ -137,10 +133,6 @@ class PromoShape(serializers.ModelSerializer[Promo]):
             *("per_customer_limit", "valid_from", "valid_until", "applies_to", "customer_segment_id"),
             *("budget", "spent", "status", "used_count", "created_at"),
         )
-
-    @extend_schema_field({"type": ["string", "null"]})
-    def get_customer_segment_id(self, promo: Promo) -> None:
-        """Segments are not there yet."""
 
     example = {
         "id": "promo_7k2m0000000000ab",

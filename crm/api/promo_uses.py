@@ -55,8 +55,8 @@ class Validate(UseDoor):
         """Show what a code would give, and change nothing.
 
         A refusal is 409 with its reason as the code: `promo_not_active`, `promo_not_started`, `promo_expired`,
-        `min_order_not_met`, `product_mismatch`, `promo_exhausted`, `customer_limit_reached`. A code that is not there
-        or not yours is 404 `promo_unknown`; after 20 of those in a minute the answer is 429.
+        `not_in_segment`, `min_order_not_met`, `product_mismatch`, `promo_exhausted`, `customer_limit_reached`. A code
+        that is not there or not yours is 404 `promo_unknown`; after 20 of those in a minute the answer is 429.
         """
         discount = redeeming.ask(self.account, code.upper(), self.basket)
         promo = Promo.objects.for_account(self.account).get(code=code.upper())

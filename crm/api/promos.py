@@ -23,7 +23,7 @@ class PromoDoor(Door):
     tag = "promos"
 
     def ours(self) -> QuerySet[Promo]:
-        return Promo.objects.for_account(self.account)
+        return Promo.objects.for_account(self.account).select_related("account", "segment")
 
     def missing(self) -> promos.PromoUnknown:
         return promos.PromoUnknown()
@@ -69,7 +69,7 @@ class OnePromo(PromoDoor):
     def patch(self, request: Request, code: str) -> Response:  # noqa: ARG002 (DRF's signature)
         """Change the terms of a promo, or disable it. Uses so far stay as they are."""
         with transaction.atomic():
-            promo = self._promo(self.ours().select_for_update(), code)
+            promo = self._promo(self.ours().select_for_update(of=("self",)), code)
             self.unchanged(promo)
             return self.show(promos.change(promo, **self.data), shapes.PromoShape)
 

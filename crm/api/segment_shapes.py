@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from campaigns_project.api import (
     ChoiceField,
+    FormSerializer,
     IntegerField,
     ListQuery,
     NameField,
@@ -67,6 +68,13 @@ class PreviewSegmentInput(StrictSerializer):
     criteria = CriteriaField()
 
     example: ClassVar[dict[str, Any]] = {"criteria": CRITERIA}
+
+
+class SegmentImportForm(FormSerializer):
+    name = NameField()
+    file = serializers.FileField(allow_empty_file=True, help_text="CSV in UTF-8; one column says who it is.")
+
+    example: ClassVar[dict[str, Any]] = {"name": "From the till", "file": "email\nanna@example.test\n"}
 
 
 class MembersInput(StrictSerializer):

@@ -8,9 +8,9 @@ from django.db import transaction
 from rest_framework.response import Response
 
 from accounts.roles import Permission
-from campaigns_project.api import AcceptedShape, Door, ListQuery, NothingInput, listed
+from campaigns_project.api import IMPORT, AcceptedShape, Door, FileDoor, ListQuery, NothingInput, listed
 from campaigns_project.refusals import InvalidJSON
-from crm import criteria, refreshing, segments
+from crm import criteria, refreshing, segment_import, segments
 from crm.api import segment_shapes as shapes
 from crm.models import Customer, Segment
 
@@ -68,6 +68,23 @@ class Segments(SegmentDoor):
         channel may reach.
         """
         return self.shown(refreshing.create(self.account, **self.data), status=201)
+
+
+class Import(SegmentDoor, FileDoor):
+    needs: ClassVar = {"POST": Permission.AUTHOR}
+    bodies: ClassVar = {"POST": shapes.SegmentImportForm}
+    answers: ClassVar = {"POST": (202, AcceptedShape)}
+    max_body = IMPORT
+
+    def post(self, request: Request) -> Response:
+        """Create a segment from a CSV file of customers, as a job with a file of the lines that name nobody.
+
+        The first line names the columns; one is `customer_id`, `external_id`, `email` or `phone`. `result` has
+        `segment_id` and how many were `added`.
+        """
+        given: Any = self.data
+        _, job = segment_import.import_csv(self.account, given["file"], name=given["name"], by=request.user)
+        return self.accepted(job)
 
 
 class OneSegment(SegmentDoor):

@@ -37,6 +37,10 @@ class CustomerQuerySet(AccountQuerySet["Customer"]):
         """Without those who were erased."""
         return self.filter(erased_at=None)
 
+    def by_lower_email(self) -> CustomerQuerySet:
+        """With the e-mail address as `low`, as the index has it."""
+        return self.exclude(email="").annotate(low=Lower("email"))
+
 
 OPT_INS = ("email_opt_in", "sms_opt_in", "push_opt_in", "whatsapp_opt_in")
 

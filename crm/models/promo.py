@@ -60,6 +60,8 @@ class Promo(Owned):
     valid_until = models.DateTimeField(null=True, blank=True)
     # {"all_items": true} or {"items": [sku, …]}.
     applies_to = models.JSONField(default=all_items)
+    # Only for who is in it now; everybody when there is none.
+    segment = owned("crm.Segment", null=True, blank=True, on_delete=models.PROTECT, related_name="promos")
     enabled = models.BooleanField(default=True)
     used = models.IntegerField(default=0)
     spent = models.BigIntegerField(default=0)
@@ -73,6 +75,7 @@ class Promo(Owned):
     class Meta:
         constraints = [
             parent_key("promo"),
+            SameAccount("segment", name="promo_segment"),
             models.UniqueConstraint(fields=["account", "public_id"], name="promo_public_id"),
             models.UniqueConstraint(fields=["account", "code"], name="promo_code_once"),
             models.CheckConstraint(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils import timezone
 
-from crm.models import PromoType
+from crm.models import PromoType, Segment
 from crm.models.promo import BIGGEST_COUNT, MINOR, all_items
 
 if TYPE_CHECKING:
@@ -54,12 +54,16 @@ class PromoForm(forms.Form):
     budget = AmountField(help_text="What all discounts together may come to")
     valid_from = _moment(label="From")
     valid_until = _moment(label="Until")
+    segment = forms.ModelChoiceField(
+        Segment.objects.none(), required=False, label="For", empty_label="Everybody", to_field_name="public_id"
+    )
     items = forms.CharField(
         required=False, max_length=20_000, help_text="SKUs, one a line; everything when empty", widget=forms.Textarea
     )
 
     def __init__(self, *args: Any, account: Account, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.fields["segment"].queryset = Segment.objects.for_account(account).order_by("name")  # type: ignore[attr-defined]
         self.zone = zoneinfo.ZoneInfo(account.time_zone)
         self.fields["valid_from"].help_text = f"Now when empty; in your account's time zone, {account.time_zone}"
         self.fields["items"].widget.attrs["rows"] = 3

@@ -168,18 +168,6 @@ def test_a_lost_update_is_refused_and_a_refresh_is_none(api, gold):
     assert api.patch(f"{BASE}/{gold.public_id}", json={"name": "B"}, headers={"If-Match": seen}).status_code == 412
 
 
-def test_a_segment_in_use_is_not_deleted(api, named, monkeypatch):
-    monkeypatch.setattr(segments, "_users", [("promo", lambda segment: [f"CODE of {segment.name}"])])
-    used = [{"kind": "promo", "id": "CODE of By hand"}]
-    assert api.get(f"{BASE}/{named.public_id}").json()["used_by"] == used
-
-    answer = api.delete(f"{BASE}/{named.public_id}")
-
-    assert (answer.status_code, answer.json()["code"], answer.json()["details"]) == (
-        409, "segment_in_use", {"used_by": used},
-    )  # fmt: skip
-
-
 def test_a_deleted_segment_leaves_no_members(api, named):
     segments.add_known(named, [each.pk for each in people(api, 2)])
 
