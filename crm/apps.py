@@ -7,42 +7,11 @@ class CrmConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from crm import (
-            attributing,
-            erasing,
-            events,
-            feedback,
-            first_touch,
-            forgetting,
-            ingestion,
-            launching,
-            outgoing,
-            promos,
-            responding,
-            segments,
-            texting,
-            timeline,
-        )
-        from crm.payloads import PROVIDERS
-        from dispatch import inbox
-        from dispatch.receiving import UNCOUNTED
-
         _send()
+        _receive()
         _work()
-        for provider in PROVIDERS:
-            for kind in (ingestion.KIND, UNCOUNTED):
-                inbox.handles(provider, kind, ingestion.apply)
-        feedback.listens(responding.hear)
-        events.listens(attributing.hear)
-        events.listens(first_touch.touch)
-        events.listens(outgoing.queue)
-        erasing.also(outgoing.forget)
-        erasing.also(forgetting.forget)
-        erasing.also(segments.forget)
-        erasing.also(texting.forget)
-        segments.used_by("campaign", launching.uses_of)
-        segments.used_by("promo", promos.codes_for)
-        timeline.tells(responding.TOLD)
+        _follow()
+        _forget()
 
 
 def _send() -> None:
@@ -60,3 +29,36 @@ def _send() -> None:
 def _work() -> None:
     """Each registers what its jobs run."""
     from crm import importing, refreshing, segment_import, undoing  # noqa: F401
+
+
+def _receive() -> None:
+    """What providers post here."""
+    from crm import feedback, ingestion, responding
+    from crm.payloads import PROVIDERS
+    from dispatch import inbox
+    from dispatch.receiving import UNCOUNTED
+
+    for provider in PROVIDERS:
+        for kind in (ingestion.KIND, UNCOUNTED):
+            inbox.handles(provider, kind, ingestion.apply)
+    feedback.listens(responding.hear)
+
+
+def _follow() -> None:
+    """Who reads the one stream of events, and who uses a segment."""
+    from crm import attributing, events, first_touch, launching, outgoing, promos, responding, segments, timeline
+
+    events.listens(attributing.hear)
+    events.listens(first_touch.touch)
+    events.listens(outgoing.queue)
+    timeline.tells(responding.TOLD)
+    segments.used_by("campaign", launching.uses_of)
+    segments.used_by("promo", promos.codes_for)
+
+
+def _forget() -> None:
+    """Who holds something of a person that an erasure blanks."""
+    from crm import erasing, forgetting, outgoing, segments, texting
+
+    for holder in (outgoing, forgetting, segments, texting):
+        erasing.also(holder.forget)
