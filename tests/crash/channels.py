@@ -4,12 +4,14 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 
+import requests
+
 from crm.models import Delivery, DeliveryAttempt
 from launch.run import PYTHON, ROOT
 from tests.crash.chaos import asked
 from tests.crash.world import kill
 from tests.crm.sending import Sent, connect_twilio
-from tests.factories import AccountFactory, ConnectionFactory
+from tests.factories import AccountFactory, ConnectionFactory, PushSubscriptionFactory
 
 # By channel: the sandbox's provider, and the program that sends.
 SANDBOXED = {"sms": "twilio", "email": "sendgrid", "push": "push"}
@@ -46,6 +48,13 @@ def connected(channel, rate=0):
     return account
 
 
+def subscribe(world, customers):
+    """A browser of the sandbox for each of them."""
+    for customer in customers:
+        said = requests.post(f"{world.url}/_sandbox/browsers", timeout=5).json()
+        PushSubscriptionFactory(customer=customer, endpoint=said["endpoint"], **said["keys"])
+
+
 @dataclass
 class Killing:
     """A campaign to so many people, whose sender is killed `kills` times, spread over its progress."""
@@ -61,6 +70,8 @@ class Killing:
     def run(self):
         drawn = random.Random(self.seed)
         self.sent = Sent(self.people, channel=self.channel, account=connected(self.channel, self.rate))
+        if self.channel == "push":
+            subscribe(self.world, self.sent.customers)
         self.world.keep(f"send {self.channel}", sender_of(self.channel))
         for moment in sorted(drawn.sample(range(1, int(self.people * 0.9)), self.kills)):
             self.world.until(lambda moment=moment: self.reached() >= moment, what=f"person {moment}")

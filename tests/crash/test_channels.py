@@ -24,7 +24,7 @@ def test_everybody_has_the_sms_once_although_its_sender_is_killed(world):
     assert sum(done.statuses()[each] for each in ("sent", "delivered")) == PEOPLE
 
 
-@pytest.mark.parametrize("channel", ["email"])
+@pytest.mark.parametrize("channel", ["email", "push"])
 def test_of_what_nobody_can_be_asked_about_exactly_the_calls_in_flight_at_a_kill_stay_unknown(world, channel):
     world.reset()
     world.settings(SANDBOXED[channel], latency_ms=100)
