@@ -108,6 +108,16 @@ def schedule(campaign: MarketingCampaign, *, by: Actor | None) -> MarketingCampa
     return campaign
 
 
+def pause(campaign: MarketingCampaign, *, by: Actor | None, reason: str = "") -> None:
+    """No call starts after the next turn of the senders."""
+    campaign.pause(by=by, reason=reason)
+
+
+def resume(campaign: MarketingCampaign, *, by: Actor | None, reason: str = "") -> None:
+    """Go on with the rest."""
+    campaign.resume(by=by, reason=reason)
+
+
 def complete(campaign: MarketingCampaign, *, by: Actor | None, reason: str = "") -> None:
     """End it: whoever is not being called gets nothing. Raises TransitionNotAllowed."""
     with transaction.atomic():

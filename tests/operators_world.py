@@ -21,9 +21,13 @@ from campaigns_project.models import AuditEntry, Job
 from crm.models import (
     ConsentEntry,
     Customer,
+    Delivery,
+    DeliveryAttempt,
     Event,
+    MarketingCampaign,
     Promo,
     PromoUse,
+    PushSubscription,
     Suppression,
     WebhookDelivery,
     WebhookEndpoint,
@@ -75,6 +79,12 @@ MAKE = {
         account=account, channel="whatsapp", address_hash=f"{n:064d}", reason="opted_out"
     ),
     Promo: lambda account, n: made.PromoFactory(account=account),
+    MarketingCampaign: lambda account, n: made.MarketingCampaignFactory(account=account, status="active"),
+    Delivery: lambda account, n: made.DeliveryFactory(account=account, status="sending"),
+    DeliveryAttempt: lambda account, n: attempt(
+        DeliveryAttempt, made.DeliveryFactory(account=account, status="sending"), n
+    ),
+    PushSubscription: lambda account, n: made.PushSubscriptionFactory(customer=made.CustomerFactory(account=account)),
     PromoUse: lambda account, n: made.PromoUseFactory(promo=made.PromoFactory(account=account)),
     WebhookEndpoint: lambda account, n: made.WebhookEndpointFactory(account=account),
     WebhookDelivery: lambda account, n: made.WebhookDeliveryFactory(
