@@ -30,6 +30,7 @@ from accounts.tokens import _key, issue
 from campaigns.models import Campaign
 from campaigns.sending import callback_mac
 from campaigns_project.api.limits import GUESSES
+from tests.architecture import hostile_webhooks
 from tests.architecture.world import OURS, THEIRS, mark, phone, segment_id
 from tests.factories import CampaignFactory, PromoFactory
 from tests.fixtures_http import Caller
@@ -271,6 +272,8 @@ def ask_page(who, given, row):
 
 
 def ask_webhook(_who, given, _row):
+    if given["provider"] != "twilio":
+        return hostile_webhooks.ask(given)
     form = {"MessageSid": "SM" + "1" * 32, "MessageStatus": "delivered", "To": "whatsapp:+1555"}
     form |= {"AccountSid": f"ACfake{OURS:028d}"} | ({"Later": "x"} if given.get("extra") else {})
     if "email" in given:

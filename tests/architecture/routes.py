@@ -19,6 +19,7 @@ from tests.architecture.world import (
     subscription_id,
     use_id,
     webhook_id,
+    webhook_token,
 )
 
 if TYPE_CHECKING:
@@ -208,7 +209,11 @@ class Route:
             known = {"job_id": job_id(owner), "public_id": job_id(owner), "attempt": str(uuid.UUID(int=owner))}
             known |= {"customer_id": customer_id(owner)}
             known |= {"endpoint_id": endpoint_id(owner), "delivery_id": webhook_id(owner)}
-            known |= {"provider": "sendgrid", "event_id": f"whk_{owner}", "connection": f"{owner:022}"}
+            known |= {
+                "provider": "sendgrid",
+                "event_id": f"whk_{owner}",
+                "connection": webhook_token(owner, "sendgrid"),
+            }
             known |= {"subscription_id": subscription_id(owner), "segment_id": segment_id(owner)}
             known |= dict.fromkeys(("reservation_id", "redemption_id"), use_id(owner))
             action = (

@@ -9,7 +9,6 @@ from django.apps import apps
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.scoping import Owned
-from accounts.secrets import seal
 from campaigns import media
 from campaigns_project.models import AuditEntry, Job
 from crm import consent, events, segments
@@ -66,6 +65,14 @@ def segment_id(owner: int) -> str:
     return f"seg_{owner:016}"
 
 
+# The providers everybody hears from.
+HEARD = ("sendgrid", "mailchimp", "hubspot")
+
+
+def webhook_token(owner: int, provider: str) -> str:
+    return f"{HEARD.index(provider)}{owner:021}"
+
+
 def marks(owner: int) -> tuple[str, ...]:
     """What no answer to anybody else may hold; the id itself may, where the caller said it."""
     return mark(owner), phone(owner)[1:], f"ACfake{owner:028d}"
@@ -112,8 +119,13 @@ def build(owner: int = THEIRS) -> Membership:
     promo = factories.PromoFactory(
         **owned, code=str(owner), public_id=f"promo_{owner:016}", applies_to={"items": [mark(owner)]}, used=1
     )
-    hears = WebhookConnection.objects.create(**owned, provider="sendgrid", token=f"{owner:022}")
-    WebhookSecret.objects.create(**owned, webhook=hears, fingerprint=mark(owner), sealed=seal({"secret": mark(owner)}))
+    for provider in HEARD:
+        hears = WebhookConnection.objects.create(
+            account=account, provider=provider, token=webhook_token(owner, provider)
+        )
+        secret = WebhookSecret(account=account, webhook=hears, fingerprint=f"{provider} {mark(owner)}")
+        secret.text = mark(owner)
+        secret.save()
     InboxEntry.objects.create(
         **owned, provider="sendgrid", kind="event", dedupe_key=mark(owner), body=b'{"event_type": "email.opened"}'
     )
@@ -147,6 +159,14 @@ def picture_of(membership: Membership) -> str:
     return media.store(membership.account, membership.account.pk, upload)
 
 
+# How often somebody was refused is no belonging.
+COUNTED = {"refused", "refused_at"}
+
+
 def belongings(account: Any) -> dict[str, list[str]]:
     """Everything an account owns, as it stands."""
-    return {model.__name__: sorted(map(str, model.objects.filter(account=account).values())) for model in OWNED}
+    kept = {model: [field.attname for field in model._meta.concrete_fields] for model in OWNED}
+    return {
+        model.__name__: sorted(map(str, model.objects.filter(account=account).values(*(set(names) - COUNTED))))
+        for model, names in kept.items()
+    }
