@@ -64,6 +64,7 @@ NAVIGATION = (
         (
             ("WhatsApp and SMS", "/settings/whatsapp", "phone"),
             ("E-mail", "/settings/email", "mail"),
+            ("Integrations", "/integrations", "reply"),
             ("Webhooks", "/settings/webhooks", "link"),
         ),
     ),

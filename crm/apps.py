@@ -34,13 +34,8 @@ def _work() -> None:
 def _receive() -> None:
     """What providers post here."""
     from crm import feedback, ingestion, responding
-    from crm.payloads import PROVIDERS
-    from dispatch import inbox
-    from dispatch.receiving import UNCOUNTED
 
-    for provider in PROVIDERS:
-        for kind in (ingestion.KIND, UNCOUNTED):
-            inbox.handles(provider, kind, ingestion.apply)
+    ingestion.listen()
     feedback.listens(responding.hear)
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from accounts.models import Account
 from crm import events, feedback, payloads
 from crm.feedback import Feedback
+from dispatch import inbox
+from dispatch.receiving import UNCOUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +19,13 @@ if TYPE_CHECKING:
 
 # How the inbox knows these webhooks; what the provider's table does not name is `receiving.UNCOUNTED`.
 KIND = "event"
+
+
+def listen() -> None:
+    """Have the inbox apply what providers say by `apply`."""
+    for provider in payloads.PROVIDERS:
+        for kind in (KIND, UNCOUNTED):
+            inbox.handles(provider, kind, apply)
 
 
 def apply(entries: Sequence[InboxEntry]) -> list[bool]:

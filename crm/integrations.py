@@ -110,3 +110,10 @@ def event_of(entry: InboxEntry) -> str:
     item = payload_of(entry)
     name = payloads.name_of(entry.provider, item)
     return f"{payloads.channel_of(entry.provider, item)}.{name}" if name else ""
+
+
+def address_in(entry: InboxEntry) -> str:
+    """Whom it is about, as the provider names them; "" when it names nobody."""
+    said = payload_of(entry)
+    found = next((said[name] for name in ("email", "data[email]", "To", "phone") if said.get(name)), "")
+    return found if isinstance(found, str) else ""

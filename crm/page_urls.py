@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from crm.pages import funnels, leaving, promos, webhook_endpoints
+from crm.pages import funnels, integrations, leaving, promos, webhook_endpoints
 
 urlpatterns = [
     path("funnels", funnels.Funnels.as_view(), name="page-funnels"),
@@ -12,6 +12,8 @@ urlpatterns = [
     path("u/<str:token>", leaving.Leave.as_view(), name="page-leave"),
     path("l/<str:token>", leaving.Follow.as_view(), name="page-follow"),
     path("o/<str:token>.gif", leaving.Opened.as_view(), name="page-opened"),
+    path("integrations", integrations.Providers.as_view(), name="page-integrations"),
+    path("integrations/<slug:provider>", integrations.OneProvider.as_view(), name="page-integration"),
     path("promos", promos.Promos.as_view(), name="page-promos"),
     path("promos/new", promos.NewPromo.as_view(), name="page-new-promo"),
     path("promos/<slug:code>", promos.OnePromo.as_view(), name="page-promo"),

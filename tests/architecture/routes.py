@@ -166,6 +166,7 @@ PAGES = {
     *(TEMPLATE, f"{TEMPLATE}/confirm/<slug:action>", f"{TEMPLATE}/people", f"{TEMPLATE}/people/<row:lead>/remove"),
     *("people/customers", "people/<slug:customer_id>"),
     *("funnels", "funnels/export", "promos", "promos/new", "promos/<slug:code>"),
+    *("integrations", "integrations/<slug:provider>"),
     *("settings/webhooks", "settings/webhooks/new", "settings/webhooks/<slug:endpoint_id>"),
     "settings/webhooks/<slug:endpoint_id>/confirm/<slug:action>",
     *("jobs/<slug:public_id>", "jobs/<slug:public_id>/live", "jobs/<slug:public_id>/errors"),

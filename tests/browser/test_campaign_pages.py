@@ -57,6 +57,8 @@ PAGES = {
     "/promos/new": "New promo",
     "/promos/{promo}": "WELCOME20",
     "/settings/email": "E-mail",
+    "/integrations": "Integrations",
+    "/integrations/sendgrid": "SendGrid",
     "/settings/webhooks": "Webhooks",
     "/settings/webhooks/new": "Where shall we tell it?",
     "/settings/webhooks/{endpoint}": "https://shop.example.com/webhooks",
