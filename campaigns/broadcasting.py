@@ -27,6 +27,7 @@ from campaigns.models import (
 from campaigns.planning import obstacles, planned, preflight
 from campaigns.sending import LANE
 from campaigns_project.refusals import Conflict
+from crm import erasing
 from dispatch.crashpoints import crashpoint
 from lifecycle import leases
 from lifecycle.models import Lease
@@ -200,6 +201,7 @@ def _to_be_approved(broadcast: Broadcast, by: User) -> Approval | None:
 
 
 def _bear(broadcast: Broadcast) -> None:
+    erasing.stand_still(broadcast.account_id)
     people, names = planned(broadcast)
     names |= {"broadcast": broadcast.pk, "name": "" if broadcast.test_send else broadcast.campaign.name}
     with connection.cursor() as cursor:

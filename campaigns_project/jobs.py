@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,11 @@ OPEN = (Job.Status.QUEUED, Job.Status.RUNNING)
 # What a spreadsheet would take for a formula, full-width forms included.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 _runners: dict[str, Runner] = {}
+
+
+class ImportUnderWay(Conflict):
+    code = "import_running"
+    message = "An import that names this person is under way. Try again when it is done."
 
 
 class JobOver(Conflict):
@@ -163,6 +169,55 @@ def add_errors(job: Job, header: Sequence[str], rows: Iterable[Sequence[Any]]) -
 def errors_of(job: Job) -> Path:
     """Where the error file of a job lies."""
     return _private(job.errors_file)
+
+
+def forget(account_id: int, words: Sequence[str]) -> None:
+    """Take the lines that name a person out of the account's files; what was taken in is needed no longer.
+
+    `words` are e-mail addresses, phone numbers (E.164) and ids. Raises ImportUnderWay while a job reads such a line.
+    """
+    found = Job.objects.select_for_update().filter(account=account_id).order_by("pk")
+    for job in found.exclude(input_file=""):
+        _forget_input(job, words)
+    for job in found.exclude(errors_file=""):
+        if _without(errors_of(job), words):
+            job.params["errors_size"] = errors_of(job).stat().st_size
+            job.save(update_fields=["params"])
+
+
+def _forget_input(job: Job, words: Sequence[str]) -> None:
+    if job.status not in OPEN:
+        input_of(job).unlink(missing_ok=True)
+    elif job.kind not in _runners:
+        _without(input_of(job), words)
+    elif _naming(input_of(job), words):
+        raise ImportUnderWay
+
+
+def _naming(path: Path, words: Sequence[str]) -> set[int]:
+    """The numbers of the lines that name somebody; a phone number in any spelling."""
+    if not path.is_file():
+        return set()
+    ends = rb"(?<![\w@.+-])(?:%s)(?![\w@-])" % b"|".join(re.escape(word.lower().encode()) for word in words)
+    spelt = re.compile(ends)
+    digits = [word.strip("+").encode() for word in words if re.fullmatch(r"\+\d{7,}", word)]
+    with path.open("rb") as file:
+        return {
+            number
+            for number, line in enumerate(file)
+            if spelt.search(line.lower()) or any(each in re.sub(rb"\D", b"", line) for each in digits)
+        }
+
+
+def _without(path: Path, words: Sequence[str]) -> bool:
+    """Take lines out of a file; whether there were any."""
+    naming = _naming(path, words)
+    if naming:
+        kept = path.with_suffix(".kept")
+        with path.open("rb") as file, kept.open("wb") as copy:
+            copy.writelines(line for number, line in enumerate(file) if number not in naming)
+        kept.replace(path)
+    return bool(naming)
 
 
 def csv_line(cells: Sequence[Any]) -> bytes:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Lower, Now
 
+from campaigns_project import jobs
+from campaigns_project.api import idempotency
 from campaigns_project.models import AuditEntry
 from crm import consent, events, subscriptions
-from crm.models import ConsentEntry, Customer, Event
+from crm.models import ConsentEntry, Customer, Event, ImportedCustomer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,9 +38,18 @@ def also(forget: Callable[[Customer], None]) -> None:
     _holders.append(forget)
 
 
+def stand_still(account_id: int, *, exclusive: bool = False) -> None:
+    """Until the commit, nobody of the account is erased. Who copies addresses of many calls it before reading them."""
+    lock = "pg_advisory_xact_lock" if exclusive else "pg_advisory_xact_lock_shared"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {lock}(hashtextextended('crm.erasing', %s))", [account_id])
+
+
 def erase(customer: Customer, *, by: Any, request_id: str = "") -> None:
     """Forget the person for good. Raises Conflict while something that concerns them is under way."""
     with transaction.atomic():
+        stand_still(customer.account_id, exclusive=True)
+        _forget_files(customer)
         for forget in _holders:
             forget(customer)
         # What is not tied to them yet would be nobody's, and counted no longer.
@@ -53,6 +64,16 @@ def erase(customer: Customer, *, by: Any, request_id: str = "") -> None:
             target=customer.public_id,
             request_id=request_id,
         )
+
+
+def _forget_files(customer: Customer) -> None:
+    """Files that were uploaded, the rows of them that were refused, what an import changed, and answers kept."""
+    words = [word for word in (customer.email, customer.phone, customer.external_id) if word]
+    jobs.forget(customer.account_id, words)
+    # An id of the merchant's may be any word: in an answer it stands alone.
+    said = [f'"{word}"' if word == customer.external_id else word for word in words]
+    idempotency.forget(customer.account_id, [customer.public_id, *said])
+    ImportedCustomer.objects.for_account(customer.account_id).filter(customer=customer).delete()
 
 
 def _blank_stream(customer: Customer) -> None:

@@ -19,7 +19,7 @@ from django.utils import timezone
 from accounts import approvals
 from accounts.models import Connection
 from campaigns_project.refusals import Conflict
-from crm import events, metrics, planning, segments
+from crm import erasing, events, metrics, planning, segments
 from crm.delivering import CARRIERS, LANES, SENDERS
 from crm.models import (
     Audience,
@@ -167,6 +167,7 @@ def _is_connected(account: Account, channel: MarketingChannel) -> bool:
 
 def bear(campaign: MarketingCampaign) -> int:
     """Deliveries for everybody who has none, and leases over those that wait."""
+    erasing.stand_still(campaign.account_id)
     born = planning.bear(campaign)
     MarketingCampaign.objects.filter(pk=campaign.pk).update(planned_at=Now())
     if born:

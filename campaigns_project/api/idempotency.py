@@ -20,7 +20,7 @@ from campaigns_project.models import IdempotencyKey
 from campaigns_project.refusals import Conflict, Invalid, Unprocessable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from django.http.response import HttpResponseBase
     from rest_framework.request import Request
@@ -29,6 +29,9 @@ KEPT = timedelta(hours=24)
 KEPT_HEADERS = ("Content-Type", "Location", "ETag")
 # Refusals that the same request would meet again; the others depend on the moment or on who asks.
 KEPT_REFUSALS = frozenset({400, 404, 422})
+_BLANK = f"""
+UPDATE {IdempotencyKey._meta.db_table} SET body = '{{}}' WHERE account_id = %s
+AND EXISTS (SELECT FROM unnest(%s::bytea[]) AS word WHERE position(word IN body) > 0)"""  # noqa: S608 (our own table)
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 
@@ -89,6 +92,12 @@ def once(keyed: Keyed, answer: Callable[[], HttpResponseBase]) -> HttpResponseBa
 def purge() -> int:
     """Delete answers older than a day; returns how many."""
     return IdempotencyKey.objects.filter(created_at__lt=Now() - KEPT).delete()[0]
+
+
+def forget(account_id: int, words: Sequence[str]) -> None:
+    """Blank the kept answers of an account that name somebody; they are still not carried out again."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BLANK, [account_id, [word.encode() for word in {*words, *map(str.lower, words)}]])
 
 
 def _try_lock(number: int) -> bool:

@@ -2,13 +2,15 @@
 
 import pytest
 from django.apps import apps
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.scoping import Owned
 from campaigns import leads
 from campaigns.models import CampaignLead, CampaignLeadMessage, Click, Message, MessageAttempt
+from campaigns_project import jobs
 from campaigns_project.models import AuditEntry, IdempotencyKey
 from campaigns_project.refusals import Conflict, Invalid
-from crm import consent, erasing, events
+from crm import consent, erasing, events, importing
 from crm.models import Customer, Event, Suppression
 from dispatch.models import InboxEntry
 from tests.factories import (
@@ -130,3 +132,38 @@ def test_somebody_whatsapp_never_heard_of_is_erased_too():
     erasing.erase(customer, by=None)
 
     assert Customer.objects.get().erased_at
+
+
+def test_files_and_kept_answers_forget_the_person(anna, private_files):
+    other = CustomerFactory(account=anna.account, email="ben@example.test")
+    raw = f"email,phone,id\n{anna.email.upper()},,\n,1 555 000 4711,\n,,{MARK}\nben@example.test,,\nnobody,,{MARK}\n"
+    uploaded = [importing.import_csv(anna.account, SimpleUploadedFile("a.csv", raw.encode()), by=None)]
+    while jobs.run_due():
+        pass
+    uploaded.append(importing.keep(anna.account, SimpleUploadedFile("a.csv", raw.encode()), by=None))
+    for number, about in enumerate([anna, other]):
+        IdempotencyKey.objects.create(
+            account=anna.account, path="/", key=str(number), body_hash="", status_code=201,
+            body=f'{{"id": "{about.public_id}", "first_name": "{about.first_name}"}}'.encode(),
+        )  # fmt: skip
+
+    erasing.erase(anna, by=None)
+
+    said = b"".join(path.read_bytes() for path in private_files.rglob("*") if path.is_file())
+    assert not any(word.encode() in said.lower() for word in (MARK.lower(), "4711", "annabella"))
+    assert b"ben@example.test" in said
+    assert not jobs.input_of(uploaded[0]).exists()
+    assert found() == set()
+    assert [bytes(row.body) == b"{}" for row in IdempotencyKey.objects.order_by("key")] == [True, False]
+
+
+def test_while_an_import_reads_their_line_nobody_is_erased(anna):
+    others = importing.import_csv(anna.account, SimpleUploadedFile("a.csv", b"email\nben@example.test\n"), by=None)
+    job = importing.import_csv(anna.account, SimpleUploadedFile("a.csv", f"email\n{anna.email}\n".encode()), by=None)
+
+    with pytest.raises(jobs.ImportUnderWay):
+        erasing.erase(anna, by=None)
+    jobs.cancel(job)
+    erasing.erase(anna, by=None)
+
+    assert (jobs.input_of(job).exists(), jobs.input_of(others).exists()) == (False, True)
