@@ -124,4 +124,11 @@ def _new_promo(campaign: MarketingCampaign, code: str, percent: int | None, *, m
     if not may_make:
         raise Forbidden("Your role may not make the promo code of this campaign.")
     window = {name: at for name, at in (("valid_from", campaign.starts_at), ("valid_until", campaign.ends_at)) if at}
-    return promos.create(campaign.account, code=code, type=PromoType.PERCENTAGE, value=percent, **window)
+    return promos.create(
+        campaign.account,
+        code=code,
+        type=PromoType.PERCENTAGE,
+        value=percent,
+        segment=campaign.segment,
+        **window,
+    )

@@ -143,18 +143,25 @@ def obstacles(campaign: MarketingCampaign) -> dict[str, Any]:
     """What stands in the way of a launch, by field, in sentences."""
     account = campaign.account
     found: dict[str, Any] = {}
-    if campaign.segment is None:
-        found["segment_id"] = ["Say whom it is for."]
+    if lacking := _segment_fault(campaign.segment):
+        found["segment_id"] = [lacking]
     if not campaign.channels:
         found["channels"] = ["Say by which channels it is sent."]
     if campaign.ends_at is not None and campaign.ends_at <= timezone.now():
         found["schedule.end_date"] = ["Its end has passed."]
     if account.status != "active":
         found["account"] = [f"The account is {account.status}."]
-    lacking = [channel for channel in map(MarketingChannel, campaign.channels) if not _is_connected(account, channel)]
+    cut_off = [channel for channel in map(MarketingChannel, campaign.channels) if not _is_connected(account, channel)]
     return found | {
-        f"connection.{each.value}": [f"Nothing that works is connected for {each.label}."] for each in lacking
+        f"connection.{each.value}": [f"Nothing that works is connected for {each.label}."] for each in cut_off
     }
+
+
+def _segment_fault(segment: Segment | None) -> str:
+    if segment is None:
+        return "Say whom it is for."
+    uncounted = segment.is_dynamic and segment.refreshed_at is None
+    return "Nobody has been counted in this segment yet; refresh it first." if uncounted else ""
 
 
 def _is_connected(account: Account, channel: MarketingChannel) -> bool:

@@ -5,7 +5,9 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import Account, Connection, User
 from campaigns.models import Broadcast, Campaign, CampaignLeadMessage, CampaignStatus
-from campaigns_project import demo
+from campaigns_project import demo, demo_campaigns
+from crm import metrics
+from crm.models import Customer, Delivery, MarketingCampaign
 from providers.sandbox.mail.events import PUBLIC_KEY
 
 pytestmark = pytest.mark.django_db
@@ -16,6 +18,7 @@ def small(sandbox, settings, monkeypatch):
     settings.TWILIO_CONTENT_URL = settings.TWILIO_API_URL = sandbox.url
     settings.SENDGRID_API_URL = f"{sandbox.url}/v3"
     monkeypatch.setattr(demo, "PEOPLE", 50)
+    monkeypatch.setattr(demo_campaigns, "PEOPLE", 40)
     return sandbox
 
 
@@ -24,7 +27,7 @@ def shop():
 
 
 def counted():
-    models = (Account, User, Campaign, Broadcast, CampaignLeadMessage)
+    models = (Account, User, Campaign, Broadcast, CampaignLeadMessage, Customer, MarketingCampaign, Delivery)
     return {model.__name__: model.objects.count() for model in models}
 
 
@@ -80,3 +83,18 @@ def test_the_shop_sends_by_every_channel_of_the_sandbox(small):
 
     assert connections["twilio"].sms_sender == "+14155238886"
     assert connections["sendgrid"].secret["webhook_public_key"] == PUBLIC_KEY
+
+
+def test_a_marketing_campaign_is_over_with_orders_and_one_is_under_way(small):
+    call_command("demo")
+    own = {each.name: each for each in MarketingCampaign.objects.for_account(shop())}
+
+    letter = metrics.sums([own[demo_campaigns.LETTER]])[own[demo_campaigns.LETTER].pk]
+    assert {name: each.status for name, each in own.items()} == {
+        demo_campaigns.LETTER: "completed", demo_campaigns.TASTING: "active",
+    }  # fmt: skip
+    assert letter["sent"] > letter["delivered"] > letter["opened"] > letter["clicked"] > letter["converted"] > 0
+    assert letter["revenue_minor"] == 1_850 * letter["converted"]
+    assert set(Delivery.objects.of(own[demo_campaigns.TASTING]).values_list("channel", "status")) >= {
+        ("email", "queued"), ("email", "skipped"),
+    }  # fmt: skip

@@ -253,3 +253,13 @@ def test_a_segment_that_a_campaign_uses_is_not_deleted(shop):
         segments.delete(shop.segment)
 
     assert refused.value.details == {"used_by": [{"kind": "campaign", "id": campaign.public_id}]}
+
+
+def test_a_segment_that_nobody_has_counted_is_not_taken_for_an_empty_one(shop):
+    fresh = SegmentFactory(account=shop.account, type="dynamic", criteria={"email_opt_in": True})
+    campaign = MarketingCampaignFactory(account=shop.account, segment=fresh)
+
+    with pytest.raises(launching.CampaignNotReady) as refused:
+        launching.launch(campaign, by=None)
+
+    assert list(refused.value.details) == ["segment_id"]
