@@ -50,7 +50,7 @@ from campaigns_project.api.fields import (
 )
 from campaigns_project.api.lists import page_of
 from campaigns_project.api.parsing import BULK, IMPORT, MIB, StrictJSONParser, parse_json
-from campaigns_project.api.rendering import JSONRenderer
+from campaigns_project.api.rendering import JSONRenderer, WrittenPage
 from campaigns_project.api.routes import route, routes, webhook
 from campaigns_project.api.schema import Schema
 from campaigns_project.api.serializers import (
@@ -92,6 +92,7 @@ __all__ = [
     "StrictJSONParser",
     "StrictSerializer",
     "TextField",
+    "WrittenPage",
     "answer_refusal",
     "envelope",
     "etag_of",

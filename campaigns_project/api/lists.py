@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from django.core import signing
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from campaigns_project.refusals import Invalid
 
@@ -28,16 +28,18 @@ def page_of(
     scope: str = "",
     order: Sequence[str] = ("-id",),
     counted: Counted = "exact",
+    read: Callable[[Any], Iterable[Any]] = list,
 ) -> dict[str, Any]:
     """One page as {"data", "pagination"}, in two statements for any length.
 
     `query` holds page or cursor, limit, and the filters that were applied; `shape` makes one row's JSON; `order` names
     columns of the model that are never null (the primary key is added). A cursor is good only for the same `scope`
-    (account and address), filters and order; any other is Invalid.
+    (account and address), filters and order; any other is Invalid. It carries the total on, as it was counted at first.
+    `read` fetches a slice of the queryset: rows that have at least the columns of `order`.
     """
     pages = _Pages(queryset, query, scope, [*order, *([] if order[-1].lstrip("-") in ("id", "pk") else ["id"])])
     total = pages.count(counted)
-    rows = pages.rows(total, counted)
+    rows = list(read(pages.rows(total, counted)))
     shown = rows[: pages.limit]
     return {
         "data": [shape(row) for row in shown],
@@ -46,7 +48,7 @@ def page_of(
             "limit": pages.limit,
             "total": total,
             "total_pages": -(-total // pages.limit),
-            "next_cursor": pages.cursor_after(shown[-1]) if len(rows) > pages.limit else None,
+            "next_cursor": pages.cursor_after(shown[-1], total) if len(rows) > pages.limit else None,
             **({"total_is_estimate": True} if counted == "capped" and total > COUNTED else {}),
         },
     }
@@ -62,25 +64,28 @@ class _Pages:
         self.salt = "cursor:" + hashlib.sha256(named.encode()).hexdigest()
         self.number: int = query.get("page", 1)
         self.after: list[str] = []
+        self.total: int | None = None
         if "cursor" in query:
-            self.number, *self.after = self._open(query["cursor"])
+            self.number, self.total, *self.after = self._open(query["cursor"])
 
     def count(self, counted: Counted) -> int:
+        if self.total is not None:
+            return self.total
         unordered = self.queryset.order_by()
         return unordered[: COUNTED + 1].count() if counted == "capped" else unordered.count()
 
-    def rows(self, total: int, counted: Counted) -> list[Model]:
+    def rows(self, total: int, counted: Counted) -> QuerySet[Any]:
         """The rows of this page and, when there is one, the row after it."""
         if self.after:
-            return list(self.queryset.filter(self._beyond())[: self.limit + 1])
+            return self.queryset.filter(self._beyond())[: self.limit + 1]
         start = (self.number - 1) * self.limit
         if counted == "capped" and start >= COUNTED:
             raise Invalid(details={"page": ["Beyond 10,000 rows a list is continued by cursor."]})
-        return list(self.queryset[start : start + self.limit + 1]) if start < total else []
+        return self.queryset[start : start + self.limit + 1] if start < total else self.queryset.none()
 
-    def cursor_after(self, row: Model) -> str:
+    def cursor_after(self, row: Any, total: int) -> str:
         values = [self._field(name).value_to_string(row) for name in self.order]
-        return signing.dumps([self.number + 1, *values], salt=self.salt)
+        return signing.dumps([self.number + 1, total, *values], salt=self.salt)
 
     def _open(self, cursor: str) -> list[Any]:
         try:

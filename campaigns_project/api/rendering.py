@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rest_framework.renderers import BaseRenderer
 from rest_framework.utils.encoders import JSONEncoder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 def wire_time(moment: datetime) -> str:
@@ -26,10 +30,23 @@ def to_json(value: Any) -> bytes:
     return text.encode()
 
 
+@dataclass(frozen=True)
+class WrittenPage:
+    """A list's page whose rows are JSON already."""
+
+    rows: Sequence[str]
+    pagination: Mapping[str, Any]
+
+    def json(self) -> bytes:
+        return b'{"data":[%b],"pagination":%b}' % (",".join(self.rows).encode(), to_json(self.pagination))
+
+
 class JSONRenderer(BaseRenderer):
     media_type = "application/json"
     format = "json"
     charset = None  # RFC 8259: JSON has no charset parameter.
 
     def render(self, data: Any, _accepted: str | None = None, _context: Any = None) -> bytes:
+        if isinstance(data, WrittenPage):
+            return data.json()
         return b"" if data is None else to_json(data)

@@ -11,8 +11,8 @@ from django.db.models.lookups import Exact
 from rest_framework.response import Response
 
 from accounts.roles import Permission
-from campaigns_project.api import Door, listed, page_of
-from crm import consent, erasing, people, timeline
+from campaigns_project.api import Door, WrittenPage, listed, page_of
+from crm import consent, erasing, people, timeline, told
 from crm.api import inputs
 from crm.api.shapes import CustomerShape, TimelineShape
 from crm.models import Customer
@@ -58,9 +58,15 @@ class Customers(CustomerDoor):
         """List the customers, newest first."""
         scope = f"{self.account.pk} {request.path.rstrip('/')}"
         chosen = self.customers().filter(wanted(self.params))
-        page = page_of(chosen, self.params, shape=lambda row: row, scope=scope, counted="capped")
-        page["data"] = CustomerShape(self.told(page["data"]), many=True, context={"request": request}).data
-        return Response(page)
+        page = page_of(
+            chosen,
+            self.params,
+            shape=lambda row: row.json,
+            scope=scope,
+            counted="capped",
+            read=lambda rows: told.newest(self.account, rows),
+        )
+        return Response(WrittenPage(page["data"], page["pagination"]))
 
     def post(self, request: Request) -> Response:  # noqa: ARG002 (DRF's signature)
         """Add a customer.

@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import IntegrityError
+from django.utils import timezone
 
 from campaigns_project.models import AuditEntry
 from crm import consent, people
@@ -167,3 +168,32 @@ def test_the_least_of_the_roles_may_write(anna):
     writer = caller("marketing", account=anna.account)
 
     assert writer.patch(f"{BASE}/{anna.public_id}", json={"first_name": "Anne"}).json()["first_name"] == "Anne"
+
+
+def test_a_list_shows_each_customer_as_they_are_shown_alone(api):
+    plain = CustomerFactory(account=api.account, phone="", external_id='"\\ü')
+    rich = CustomerFactory(
+        account=api.account, email="Anna@example.test", tags=["a", '"'], attributes={"n": 1.5, "t": None},
+        last_order_at=timezone.now(), total_spent_minor=4680, first_name="Zoë \u2028",
+    )  # fmt: skip
+    consent.grant(api.account, channel="email", address=rich.email, source="form")
+    consent.grant(api.account, channel="email", address=rich.email, source="form", purpose="profiling")
+    for channel, address in (("sms", rich.phone), ("push", rich.public_id), ("mail", plain.public_id)):
+        consent.withdraw(api.account, channel=channel, address=address, source="form")
+
+    listed = api.get(BASE).json()["data"]
+
+    assert listed == [api.get(f"{BASE}/{each.public_id}").json() for each in (rich, plain)]
+    assert [list(each) for each in listed] == [list(api.get(f"{BASE}/{rich.public_id}").json())] * 2
+
+
+def test_a_walk_by_cursor_counts_once(api):
+    for _ in range(3):
+        CustomerFactory(account=api.account)
+    assert api.get(f"{BASE}?page=2").json()["data"] == []
+    first = api.get(f"{BASE}?limit=1").json()["pagination"]
+    CustomerFactory(account=api.account)
+
+    second = api.get(f"{BASE}?limit=1&cursor={first['next_cursor']}").json()["pagination"]
+
+    assert (second["page"], second["total"], second["total_pages"]) == (2, 3, 3)
