@@ -9,12 +9,13 @@ class CampaignsConfig(AppConfig):
     def ready(self) -> None:
         from accounts import onboarding
         from campaigns import approval, authoring, conversations, forgetting, from_segment, importing, sending  # noqa: F401 (registers the import)
-        from crm import erasing, timeline
+        from crm import erasing, gating, timeline
         from dispatch import inbox, lane
 
         onboarding.on_opening(authoring.onboard)
         erasing.also(forgetting.forget)
         timeline.tells(conversations.TOLD)
+        gating.reached_elsewhere(sending.LAST_MARKETING)
         lane.register(sending.LANE, sending.whatsapp_lane)
         lane.register(approval.LANE, approval.template_lane)
         inbox.handles("twilio", "status", conversations.apply_statuses)

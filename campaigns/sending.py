@@ -12,6 +12,7 @@ from accounts.models import Connection
 from accounts.secrets import keyed_hash
 from campaigns.models import Broadcast, CampaignLeadMessage, MessageAttempt, MessageStatus, SkipReason
 from crm.consent import suppressed_sql
+from crm.gating import CAP_HOURS
 from dispatch.database import in_thread
 from dispatch.keeping import Kept
 from dispatch.lane import Call, Lane, OpenQuestion
@@ -51,6 +52,17 @@ template.campaign_type = 'marketing' AND NOT scope.force AND m.campaign_name <> 
       AND other.campaign_name = m.campaign_name AND other.id <> m.id
       AND other.status IN ({", ".join(f"'{state}'" for state in MessageStatus.TAKEN)}))
 """
+
+# For other channels: when this delivery's person last got marketing by WhatsApp. Their number is how we know them.
+LAST_MARKETING = f"""
+(SELECT max(x.called_at) FROM crm_customer known
+ JOIN campaigns_conversationuser person ON person.account_id = known.account_id AND person.phone = known.phone
+ JOIN campaigns_campaignleadmessage message ON message.conversation_user_id = person.id
+ JOIN campaigns template ON template.id = message.campaign_id
+ JOIN campaigns_message_attempt x ON x.row_id = message.id
+ WHERE known.id = m.customer_id AND known.phone <> '' AND template.campaign_type = 'marketing'
+   AND x.state IN ('calling', 'unknown', 'accepted') AND x.called_at > now() - interval '{CAP_HOURS} hours')
+"""  # noqa: S608 (no input in it)
 
 
 def callback_mac(key: UUID | str) -> str:

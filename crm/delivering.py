@@ -123,7 +123,7 @@ def _lane(
         scope_open=scope_open,
         row_due=gating.row_due(channel),
         skips=gating.skips(channel),
-        waits=gating.WAITS,
+        waits=gating.waits(),
         sender=sender,
         address="m.address",
         payload=gating.payload(own),

@@ -18,7 +18,18 @@ from dispatch.lane import lane
 from dispatch.statements import statements
 from tests.crm.sending import Sent, connect_twilio, where_it_is
 from tests.dispatch.conftest import send_until
-from tests.factories import AccountFactory, DeliveryAttemptFactory, UserFactory, in_state
+from tests.factories import (
+    AccountFactory,
+    BroadcastFactory,
+    CampaignFactory,
+    CampaignLeadFactory,
+    CampaignLeadMessageFactory,
+    ConversationUserFactory,
+    DeliveryAttemptFactory,
+    MessageAttemptFactory,
+    UserFactory,
+    in_state,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -177,6 +188,20 @@ def test_one_marketing_message_a_person_and_day_on_all_channels(sent, kind, hour
     assert said.partition(":")[0] == verdict
     if verdict == "later":
         assert abs(int(said.partition(":")[2]) - (24 - hours) * 3600) < 60
+
+
+@pytest.mark.parametrize(("kind", "verdict"), [("marketing", "later"), ("service", "opened")])
+def test_a_marketing_message_by_whatsapp_counts_too(sent, kind, verdict):
+    one = sent(1)
+    person = ConversationUserFactory(account=one.account, phone=one.customers[0].phone)
+    lead = CampaignLeadFactory(
+        campaign=CampaignFactory(account=one.account, campaign_type=kind), conversation_user=person
+    )
+    broadcast = BroadcastFactory(campaign=lead.campaign)
+    message = CampaignLeadMessageFactory(broadcast=broadcast, campaign_lead=lead, status="sending")
+    MessageAttemptFactory(row=message, state="accepted", address=person.phone)
+
+    assert verdicts(one)[0].partition(":")[0] == verdict
 
 
 def test_two_campaigns_at_one_moment_write_to_a_person_once(sent):
