@@ -8,12 +8,13 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import onboarding
-        from campaigns import approval, authoring, conversations, forgetting, from_segment, importing, sending  # noqa: F401 (registers the import)
-        from crm import erasing, gating, timeline
+        from campaigns import approval, authoring, conversations, forgetting, from_segment, importing, sending, telling  # noqa: F401 (registers the import)
+        from crm import erasing, exporting, gating, timeline
         from dispatch import inbox, lane
 
         onboarding.on_opening(authoring.onboard)
         erasing.also(forgetting.forget)
+        exporting.also("whatsapp", telling.told)
         timeline.tells(conversations.TOLD)
         gating.reached_elsewhere(sending.LAST_MARKETING)
         lane.register(sending.LANE, sending.whatsapp_lane)

@@ -24,8 +24,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *settings_pages.urlpatterns,
     *mail_pages.urlpatterns,
     *home.urlpatterns,
-    *campaigns_pages.urlpatterns,
+    # Before the page of any customer: `people/import` is none.
     *crm_pages.urlpatterns,
+    *campaigns_pages.urlpatterns,
     path("admin/", admin.site.urls),
     path("kit", kit.Kit.as_view(), name="kit"),
     path("kit/confirm", kit.KitConfirm.as_view(), name="kit-confirm"),

@@ -28,7 +28,7 @@ def _send() -> None:
 
 def _work() -> None:
     """Each registers what its jobs run."""
-    from crm import importing, refreshing, segment_import, undoing  # noqa: F401
+    from crm import exporting, importing, refreshing, segment_import, undoing  # noqa: F401
 
 
 def _receive() -> None:
@@ -53,7 +53,7 @@ def _follow() -> None:
 
 def _forget() -> None:
     """Who holds something of a person that an erasure blanks."""
-    from crm import erasing, forgetting, outgoing, segments, texting
+    from crm import erasing, exporting, forgetting, outgoing, segments, texting
 
-    for holder in (outgoing, forgetting, segments, texting):
+    for holder in (outgoing, forgetting, exporting, segments, texting):
         erasing.also(holder.forget)

@@ -224,7 +224,7 @@ def _columns(head: sheets.Head, mapping: Mapping[str, str] | None) -> Columns:
         raise sheets.refused(f"Two columns are {twice}.")
     if not set(merging.ADDRESSES) & set(used):
         raise sheets.refused("The first line must name a column of e-mail addresses, phone numbers or external ids.")
-    if sum(map(_is_attribute, used)) > MOST_ATTRIBUTES:
+    if sum(map(is_attribute, used)) > MOST_ATTRIBUTES:
         raise sheets.refused(f"There are more than {MOST_ATTRIBUTES} columns of attributes.")
     return Columns(head, targets)
 
@@ -233,18 +233,18 @@ def _check_mapping(head: sheets.Head, told: Mapping[str, str]) -> None:
     for name, target in told.items():
         if name not in head.written:
             raise Invalid(details={f"mapping.{name}": ["The file has no such column."]})
-        if target and target not in TARGETS and not _is_attribute(target):
+        if target and target not in TARGETS and not is_attribute(target):
             raise Invalid(details={f"mapping.{name}": ["Nothing of a customer is called that."]})
 
 
 def _guessed(written: str) -> str:
-    if _is_attribute(written):
+    if is_attribute(written):
         return written
     name = sheets.plain(written)
     return name if name in TARGETS else _NAMES.get(name, "")
 
 
-def _is_attribute(target: str) -> bool:
+def is_attribute(target: str) -> bool:
     return bool(re.fullmatch(rf"{ATTRIBUTE}[A-Za-z0-9_][A-Za-z0-9_ .-]{{0,59}}", target))
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from crm.pages import funnels, integrations, leaving, promos, webhook_endpoints
+from crm.pages import funnels, imports, integrations, leaving, promos, webhook_endpoints
 
 urlpatterns = [
+    path("people/import", imports.NewImport.as_view(), name="page-new-import"),
+    path("people/import/<slug:job_id>", imports.OneImport.as_view(), name="page-import"),
+    path("people/import/<slug:job_id>/live", imports.ImportLive.as_view(), name="page-import-live"),
+    path("people/<slug:customer_id>/export", imports.ExportPage.as_view(), name="page-export"),
     path("funnels", funnels.Funnels.as_view(), name="page-funnels"),
     path("funnels/export", funnels.Export.as_view(), name="page-funnel-export"),
     path("u/<str:token>", leaving.Leave.as_view(), name="page-leave"),

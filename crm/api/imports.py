@@ -1,16 +1,21 @@
-"""Customers from files, and how such an import is undone."""
+"""Customers from files, how such an import is undone, and a person's own file."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.http import FileResponse
+from drf_spectacular.types import OpenApiTypes
+
 from accounts.roles import Permission
-from campaigns_project.api import IMPORT, AcceptedShape, Door, FileDoor
+from campaigns_project.api import IMPORT, AcceptedShape, Door, FileDoor, OpenDoor
 from campaigns_project.models import Job
-from crm import importing, undoing
+from crm import exporting, importing, undoing
 from crm.api import inputs
+from crm.api.people import CustomerDoor
 
 if TYPE_CHECKING:
+    from django.http.response import HttpResponseBase
     from rest_framework.request import Request
     from rest_framework.response import Response
 
@@ -49,3 +54,30 @@ class Undo(Door):
         """
         job = self.find(Job.objects.filter(account=self.account, kind=importing.KIND), public_id=job_id)
         return self.accepted(undoing.undo(job, by=request.user))
+
+
+class Export(CustomerDoor):
+    needs: ClassVar = {"POST": Permission.AUTHOR}
+    answers: ClassVar = {"POST": (202, AcceptedShape)}
+
+    def post(self, request: Request, customer_id: str) -> Response:
+        """Write down everything we hold of a customer, for them.
+
+        A job; its `result.download_url` leads to one JSON file, for an hour and without a token. It stands in the audit
+        trail who asked.
+        """
+        request_id = getattr(request, "request_id", "")
+        return self.accepted(exporting.export(self.customer(customer_id), by=request.user, request_id=request_id))
+
+
+class Exported(OpenDoor):
+    tag = "customers"
+    answers: ClassVar = {"GET": {(200, "application/json"): OpenApiTypes.BINARY}}
+
+    def get(self, request: Request, token: str) -> HttpResponseBase:  # noqa: ARG002 (DRF's signature)
+        """Download what a job wrote down of a customer, by its signed link."""
+        name, path = exporting.download(token)
+        headers = {"Cache-Control": "private, no-store"}
+        return FileResponse(
+            path.open("rb"), as_attachment=True, filename=name, content_type="application/json", headers=headers
+        )
