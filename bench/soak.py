@@ -1,4 +1,5 @@
-"""The long form of the crash test: `python -m bench.soak [--seeds 5] [--people 10000] [--kills 50]`.
+"""The long form of the crash tests: `python -m bench.soak [--seeds 5] [--people 10000] [--kills 50]`, and for webhooks
+`python -m bench.soak --webhooks 100`.
 
 One line a seed, then a verdict by the sandbox's own log. Bounded: each seed ends by itself; all stays on loopback.
 """
@@ -11,6 +12,18 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "campaigns_project.settings")
 os.environ.setdefault("LOG_LEVEL", "ERROR")
 
 
+def kill_web(world_of, kills):
+    """Webhooks that were acknowledged are stored, once each, however often the web process is killed."""
+    from tests.crash.webhooks import Deliveries
+
+    with world_of() as world:
+        world.keep_web()
+        deliveries = Deliveries(world, seed=1, kills=kills).run()
+        verdict = deliveries.verdict()
+    print(f"{deliveries}; {verdict or 'acknowledged = stored'}")
+    return 1 if verdict else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description="Kill everything during a send, again and again.")
     parser.add_argument("--seeds", type=int, default=5)
@@ -18,6 +31,7 @@ def main():
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--stops", type=int, default=5)
     parser.add_argument("--crashes", type=int, default=1)
+    parser.add_argument("--webhooks", type=int, metavar="KILLS", help="instead: kill web so often at 200 webhooks/s")
     asked = parser.parse_args()
 
     import django
@@ -26,6 +40,8 @@ def main():
     from tests.crash.chaos import Chaos
     from tests.crash.world import World
 
+    if asked.webhooks:
+        return kill_web(World, asked.webhooks)
     good = 0
     for seed in range(1, asked.seeds + 1):
         with World() as world:
