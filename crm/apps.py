@@ -53,7 +53,7 @@ def _follow() -> None:
 
 def _forget() -> None:
     """Who holds something of a person that an erasure blanks."""
-    from crm import erasing, exporting, forgetting, outgoing, segments, texting
+    from crm import erasing, exporting, forgetting, ingestion, outgoing, segments, texting
 
-    for holder in (outgoing, forgetting, exporting, segments, texting):
+    for holder in (outgoing, forgetting, exporting, ingestion, segments, texting):
         erasing.also(holder.forget)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from django.db import connection
 
 from accounts.models import Account
 from crm import events, feedback, payloads
@@ -15,7 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crm.events import Happened
+    from crm.models import Customer
     from dispatch.models import InboxEntry
+
+# Names as JSON and forms write them, whole.
+BLANK = """
+UPDATE dispatch_inboxentry SET body = '{}', headers = '{}',
+    result = CASE WHEN result = 'waiting' THEN 'no_effect' ELSE result END
+WHERE account_id = %s AND provider = ANY(%s) AND kind = ANY(%s) AND EXISTS (
+    SELECT FROM unnest(%s::text[]) AS known(name)
+    WHERE position(known.name IN lower(convert_from(body, 'UTF8')) || '&') > 0)
+"""
 
 # How the inbox knows these webhooks; what the provider's table does not name is `receiving.UNCOUNTED`.
 KIND = "event"
@@ -26,6 +39,15 @@ def listen() -> None:
     for provider in payloads.PROVIDERS:
         for kind in (KIND, UNCOUNTED):
             inbox.handles(provider, kind, apply)
+
+
+def forget(customer: Customer) -> None:
+    """Blank the webhooks that name the person. What they did stays done; what waits is not applied any more."""
+    names = [each.lower() for each in (customer.email, customer.phone) if each]
+    named = [f'"{each}"' for each in names] + [f"={quote(each, safe='').lower()}&" for each in names]
+    with connection.cursor() as cursor:
+        kinds, providers = [KIND, UNCOUNTED], list(payloads.PROVIDERS)
+        cursor.execute(BLANK, [customer.account_id, providers, kinds, named])
 
 
 def apply(entries: Sequence[InboxEntry]) -> list[bool]:

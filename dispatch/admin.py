@@ -22,7 +22,7 @@ from campaigns_project.admin.shown import chip_of, masked, provider_link, readab
 from campaigns_project.admin.walls import may_look, sees_all, within
 from campaigns_project.refusals import Conflict
 from campaigns_project.templatetags import look
-from dispatch import inbox, lane, owners, resolving
+from dispatch import inbox, lane, owners, resolving, webhook_admin  # noqa: F401 (registers the rest)
 from dispatch.models import Attempt, AttemptState, InboxEntry, Owner, Pace
 from lifecycle.models import Lease
 

@@ -103,6 +103,13 @@ def rotate(account: Account, provider: str, *, given: str = "", kind: str = "sha
     return Rotated(webhook, text, old)
 
 
+def end_old(webhook: WebhookConnection) -> int:
+    """Only the present secrets verify from now on. Returns how many old ones there were."""
+    ended, _ = webhook.secrets.exclude(valid_until=None).delete()
+    forget()
+    return ended
+
+
 def _replace(webhook: WebhookConnection, known: Any, text: str, kind: str) -> None:
     over = Q(valid_until__lte=Now()) & Q(fingerprint=_fingerprint(text))
     WebhookSecret.objects.filter(over).delete()

@@ -28,7 +28,7 @@ LATELY = Q(refused_at__gt=Now() - timedelta(hours=1))
 @admin.register(WebhookConnection)
 class WebhookConnectionAdmin(OperatorAdmin):
     list_display = ("id", "provider", "events_received", "last_event_at", "refused", "refused_at", "account")
-    list_filter = ("provider", chosen("refused", "wrong signatures", {"hour": ("In the last hour", LATELY)}))
+    list_filter = ("provider", chosen("wrong signatures", "refused", {"hour": ("In the last hour", LATELY)}))
     list_select_related = ("account",)
     search_fields = ("=id", "=token")
     fields = ("account", "provider", "token", "events_received", "last_event_at", "refused", "refused_at", "secrets",

@@ -32,7 +32,7 @@ from crm.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
-from dispatch.models import InboxEntry, Owner, Pace
+from dispatch.models import InboxEntry, Owner, Pace, WebhookConnection
 from lifecycle.models import Lease
 from tests import factories as made
 
@@ -94,6 +94,7 @@ MAKE = {
         account=account, type="email.opened", event_id=f"e{n}", occurred_at="2026-11-01T10:00Z"
     ),
     InboxEntry: inbox_entry,
+    WebhookConnection: lambda account, n: WebhookConnection.objects.create(account=account, provider=f"provider {n}"),
     Owner: lambda account, n: Owner.objects.create(provider="twilio", pid=n, host="here"),
     Pace: lambda account, n: Pace.objects.create(provider="twilio", sender=f"+1555{n}"),
     Lease: lambda account, n: Lease.objects.create(account_id=account.pk, queue="whatsapp", scope_id=n, lo=1, hi=9),

@@ -1,4 +1,4 @@
-"""What was acknowledged is stored, whenever the web process dies. The long form: `python -m bench.soak --webhooks 100`."""
+"""What was acknowledged is stored, whenever web dies. The long form: `python -m bench.soak --webhooks 100`."""
 
 import pytest
 

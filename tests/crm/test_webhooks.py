@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection as database
 
-from crm import consent, webhooks
+from crm import consent, erasing, webhooks
 from crm.calling import callback_url
 from crm.models import Event
 from dispatch import inbox, keyring
@@ -30,7 +30,7 @@ from tests.crm.webhook_world import (
     says,
     stamped,
 )  # fmt: skip
-from tests.factories import AccountFactory, ConnectionFactory, DeliveryAttemptFactory
+from tests.factories import AccountFactory, ConnectionFactory, CustomerFactory, DeliveryAttemptFactory
 
 pytestmark = pytest.mark.django_db
 BODY = json.dumps(OPENED).encode()
@@ -316,6 +316,23 @@ def test_a_report_about_an_attempt_comes_by_an_address_that_only_we_make(client)
     assert (taken.status_code, {answer.status_code for answer in refused}) == (200, {401})
     entry = InboxEntry.objects.get()
     assert (entry.account, entry.context) == (attempt.account, {"attempt": str(attempt.uuid)})
+
+
+def test_an_erased_persons_webhooks_are_blank_and_nobody_elses(client):
+    connection = connected("mailchimp")
+    anna = CustomerFactory(account=connection.account, email="Anna@b.test", phone="+15550001111")
+    others = [OPENED | {"email": "joanna@b.test"}, OPENED | {"phone": "+155500011112"}]
+    for said in (OPENED | {"email": "anna@B.test"}, {"event_type": "sms.failed", "phone": anna.phone}, *others):
+        says(client, connection, said)
+    form = form_of(SUBSCRIBED | {"data[email]": "anna@b.test"})
+    post(client, path_of(connection), form, stamped(form), FORM)
+
+    erasing.erase(anna, by=None)
+
+    found = InboxEntry.objects.order_by("pk").values_list("body", "result")
+    assert [(bytes(body) == b"{}", result) for body, result in found] == [
+        (True, "no_effect"), (True, "no_effect"), (False, "waiting"), (False, "waiting"), (True, "no_effect"),
+    ]  # fmt: skip
 
 
 def test_mailchimps_address_carries_its_secret():
