@@ -65,4 +65,4 @@ def test_clock_and_web_process_look_after_senders_too(monkeypatch):
 
     wait_for(lambda: len(begun) == 2)
     assert set(begun) == {(sweeping.sweep, tasks.keep_senders), (sweeping.sweep,)}
-    assert serving.application is wsgi.application
+    assert isinstance(serving.application, wsgi.BodyDeadline)
