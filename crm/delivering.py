@@ -122,6 +122,7 @@ def _lane(
         scope_column="campaign_id",
         scope_open=scope_open,
         row_due=gating.row_due(channel),
+        row_own=gating.row_own(channel),
         skips=gating.skips(channel),
         waits=gating.waits(),
         sender=sender,

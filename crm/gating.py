@@ -65,7 +65,12 @@ def skips(channel: MarketingChannel) -> dict[str, str]:
 
 def row_due(channel: MarketingChannel) -> str:
     """SQL boolean: the row waits, and is this channel's."""
-    return f"m.status = 'queued' AND m.channel = '{channel.value}'"
+    return f"m.status = 'queued' AND {row_own(channel)}"
+
+
+def row_own(channel: MarketingChannel) -> str:
+    """SQL boolean: the row is this channel's."""
+    return f"m.channel = '{channel.value}'"
 
 
 def payload(more: str = "") -> str:

@@ -105,6 +105,8 @@ class Lane:
     connections: int
     timeout: float
     quiet: float
+    # SQL boolean: the row is this lane's, where lanes share a table. Nobody else asks about its attempts.
+    row_own: str = "true"
     paired: bool = True
     max_tries: int = 20
     close: Callable[[], Awaitable[None]] | None = None

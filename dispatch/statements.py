@@ -99,9 +99,10 @@ WHERE state = 'calling' AND NOT EXISTS (SELECT FROM dispatch_owner o WHERE o.id 
 
 ASK = """
 UPDATE {attempt} SET checked_at = now() WHERE id IN (
-    SELECT id FROM {attempt} WHERE state = 'unknown'
-      AND (checked_at IS NULL OR checked_at < now() - make_interval(secs => %(again)s))
-    ORDER BY checked_at NULLS FIRST, called_at LIMIT %(n)s FOR UPDATE SKIP LOCKED)
+    SELECT a.id FROM {attempt} a JOIN {row} m ON m.id = a.row_id
+    WHERE a.state = 'unknown' AND {row_own}
+      AND (a.checked_at IS NULL OR a.checked_at < now() - make_interval(secs => %(again)s))
+    ORDER BY a.checked_at NULLS FIRST, a.called_at LIMIT %(n)s FOR UPDATE OF a SKIP LOCKED)
 RETURNING id, uuid, row_id, sender, address, called_at, account_id, checks,
     called_at < now() - make_interval(secs => %(quiet)s) AS quiet_is_over
 """
@@ -142,6 +143,7 @@ def statements(lane: Lane) -> Statements:
         "scope_column": lane.scope_column,
         "scope_open": lane.scope_open,
         "row_due": lane.row_due,
+        "row_own": lane.row_own,
         "sender": lane.sender,
         "address": lane.address,
         "payload": lane.payload,

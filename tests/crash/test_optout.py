@@ -4,10 +4,12 @@ import time
 
 import pytest
 import requests
+from django.conf import settings
 
 from accounts.models import Connection
 from accounts.roles import Role
 from accounts.tokens import issue
+from crm import links
 from tests.crash.channels import SANDBOXED, connected, sender_of, subscribe
 from tests.crm.sending import Sent
 from tests.factories import MembershipFactory
@@ -43,6 +45,16 @@ def by_stop(world, sent, _channel, customers):
         yield customer, time.time()
 
 
+def by_the_link(world, sent, _channel, customers):
+    for customer in customers:
+        # As a mail program does it (RFC 8058), on the address of this world.
+        link = links.out_url(sent.campaign.deliveries.get(customer=customer).pk)
+        where = link.replace(settings.PUBLIC_BASE_URL, world.web)
+        answer = requests.post(where, data={"List-Unsubscribe": "One-Click"}, timeout=30)
+        assert answer.status_code == 200, answer.text
+        yield customer, time.time()
+
+
 def address_of(customer, channel):
     """As the sandbox's record of calls has it."""
     if channel == "push":
@@ -51,7 +63,8 @@ def address_of(customer, channel):
 
 
 @pytest.mark.parametrize(
-    "channel, leave", [("sms", by_the_api), ("sms", by_stop), ("email", by_the_api), ("push", by_the_api)]
+    "channel, leave",
+    [("sms", by_the_api), ("sms", by_stop), ("email", by_the_api), ("email", by_the_link), ("push", by_the_api)],
 )
 def test_no_call_to_whoever_opted_out_starts_a_second_later(world, channel, leave):
     provider = SANDBOXED[channel]

@@ -324,3 +324,18 @@ def test_who_has_no_browser_any_more_is_left_out(push):
     send_until(lambda: one.statuses() == [("skipped", "no_address")], provider="push")
 
     assert push.log("push") == []
+
+
+@pytest.mark.parametrize(("name", "asked"), [("crm_sms", "sms"), ("crm_email", "email"), ("crm_push", "push")])
+def test_a_lane_asks_about_its_own_channel_only(name, asked):
+    account = AccountFactory()
+    connect_twilio(account)
+    for channel in ("sms", "email", "push"):
+        row = in_state(Sent(1, channel=channel, account=account).rows[0], "sending")
+        DeliveryAttemptFactory(row=row, state="unknown")
+
+    with connection.cursor() as cursor:
+        cursor.execute(statements(lane(name)).ask, {"n": 20, "quiet": 1.0, "again": 1.0})
+        rows = [row_id for _, _, row_id, *_ in cursor.fetchall()]
+
+    assert list(Delivery.objects.filter(pk__in=rows).values_list("channel", flat=True)) == [asked]
