@@ -91,9 +91,8 @@ def launch(campaign: MarketingCampaign, *, by: Actor | None) -> MarketingCampaig
             refuse_unready(campaign)
         # A launch by hand is the start.
         starts_at = Least(Coalesce(F("starts_at"), Now()), Now())
-        found = planning.preflight(campaign)
-        campaign.launch(by=by, launched_at=Now(), starts_at=starts_at, preflight=found)
         bear(campaign)
+        campaign.launch(by=by, launched_at=Now(), starts_at=starts_at, preflight=planning.born(campaign))
         crashpoint("start.before_commit")
     campaign.refresh_from_db()
     return campaign
@@ -232,8 +231,11 @@ def _launched(campaign: MarketingCampaign, verb: str, *, by: User) -> Approval |
 
 
 def _to_be_approved(campaign: MarketingCampaign, by: User) -> Approval | None:
+    most = campaign.segment.size if campaign.segment else 0
+    if most <= settings.APPROVAL_PEOPLE or not campaign.account.require_approval:
+        return None
     people = planning.preflight(campaign)["audience"]
-    if people <= settings.APPROVAL_PEOPLE or not campaign.account.require_approval:
+    if people <= settings.APPROVAL_PEOPLE:
         return None
     given = approvals.granted(campaign.account, kind=APPROVAL, target_id=campaign.pk)
     if given is not None and given.summary["people"] >= people:

@@ -9,11 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
+from django.db.models import Count
 
 from crm import consent, segments, zones
-from crm.models import LeftOut, MarketingChannel
+from crm.models import Delivery, LeftOut, MarketingChannel
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from crm.models import MarketingCampaign
 
 BUCKETS = 10_000
@@ -55,6 +58,12 @@ SELECT %(account)s, %(campaign)s, customer_id, channel, address, address_hash, t
        CASE WHEN skip_reason = '' THEN 'queued' ELSE 'skipped' END, skip_reason, '', ''
 FROM planned ORDER BY customer_id ON CONFLICT DO NOTHING
 """
+# As `segments.members_sql`, but not joined on the version: PostgreSQL would expect a thousandth of the members, and
+# look each of them up by itself.
+MEMBERS = f"""
+SELECT member.customer_id FROM {segments.MEMBERS} member WHERE member.segment_id = %(segment)s
+    AND member.version = (SELECT audience.version FROM crm_segment audience WHERE audience.id = %(segment)s)
+"""  # noqa: S608 (our own table)
 NEW_ONLY = (
     "NOT EXISTS (SELECT FROM crm_delivery had WHERE had.campaign_id = %(campaign)s AND had.customer_id = person.id)"
 )
@@ -64,14 +73,23 @@ def preflight(campaign: MarketingCampaign) -> dict[str, Any]:
     """What a launch would do now: `audience` (people to reach), the same by channel, and `skips` by reason."""
     with connection.cursor() as cursor:
         planned, names = _planned(campaign)
-        cursor.execute(f"{planned} SELECT channel, skip_reason, count(*) FROM planned GROUP BY 1, 2", names)  # noqa: S608 (ours)
-        rows = cursor.fetchall()
+        cursor.execute(f"{planned} SELECT channel, skip_reason, count(*) FROM planned GROUP BY 1, 2", names)  # noqa: S608
+        return _told(cursor.fetchall())
+
+
+def _told(rows: Iterable[tuple[str, str, int]]) -> dict[str, Any]:
     channels = {channel: count for channel, reason, count in rows if reason == ""}
     skips: dict[str, int] = {}
     for _, reason, count in rows:
         if reason:
             skips[reason] = skips.get(reason, 0) + count
     return {"audience": sum(channels.values()), "channels": channels, "skips": skips}
+
+
+def born(campaign: MarketingCampaign) -> dict[str, Any]:
+    """As `preflight`, of the deliveries that are there."""
+    rows = Delivery.objects.of(campaign).order_by().values_list("channel", "skip_reason").annotate(Count("pk"))
+    return _told(list(rows))
 
 
 def bear(campaign: MarketingCampaign) -> int:
@@ -97,7 +115,7 @@ def _planned(campaign: MarketingCampaign) -> tuple[str, dict[str, Any]]:
         held_out=f"{bucket_sql('%(public_id)s::text', 'person.public_id')} < %(holdout)s",
         fault=_fault(marketing=campaign.is_marketing),
         ways=ways,
-        members=segments.members_sql("%(segment)s"),
+        members=MEMBERS,
         chosen=NEW_ONLY,
     )
     names = {
