@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
-from crm import consent, events
+from crm import consent, events, guests
 from crm.models import Channel, ConsentEntry, Customer, ImportedCustomer, Suppression, new_customer_id
 from crm.models.addressing import address_hashes
 
@@ -109,7 +109,7 @@ ON CONFLICT (job_id, customer_id) DO UPDATE
     SET was = excluded.was || seen.was, becomes = seen.becomes || excluded.becomes"""  # noqa: S608
 OUTCOME = f"""
 SELECT s.line, s.reason, s.customer_id, s.created, s.becomes IS NOT NULL AND NOT s.created,
-    coalesce(s.becomes ?| '{{email,phone}}', false), c.public_id, c.email, c.phone
+    coalesce(s.becomes ?| '{{email,phone,external_id}}', false), c.public_id, c.email, c.phone, c.external_id
 FROM crm_staged s LEFT JOIN {CUSTOMERS} c ON c.id = s.customer_id ORDER BY s.line"""  # noqa: S608
 # Nobody who opted out is let in again by a file.
 SAY = f"""
@@ -201,7 +201,9 @@ def merge(job: Job, rows: Sequence[Row]) -> Merged:
         cursor.execute(OUTCOME)
         outcome = cursor.fetchall()
     taken = [each for each in outcome if each[1] is None]
-    events.claim_all(job.account, [each[2] for each in taken if each[5]])
+    moved = [each for each in taken if each[5]]
+    events.claim_all(job.account, [each[2] for each in moved])
+    guests.become(job.account, [(public_id, email, own) for *_, public_id, email, _phone, own in moved])
     return Merged(
         created=sum(each[3] for each in taken),
         changed=sum(each[4] for each in taken),
@@ -226,7 +228,7 @@ def _fill(cursor: Any, account_id: int, rows: Iterable[Row]) -> None:
 def _say(job: Job, rows: Mapping[int, Row], taken: Iterable[Sequence[Any]]) -> int:
     """Enter what the people allowed; returns how many grants an opt-out outweighs."""
     said: list[tuple[Any, ...]] = []
-    for line, _reason, pk, _created, _changed, _moved, public_id, email, phone in taken:
+    for line, _reason, pk, _created, _changed, _moved, public_id, email, phone, _own in taken:
         places = {Channel.EMAIL: email, Channel.SMS: phone, Channel.WHATSAPP: phone}
         for channel, (granted, source) in rows[line].consents.items():
             hashed = consent.address_hash(job.account_id, channel, places.get(Channel(channel), public_id))

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from campaigns_project.refusals import Conflict, Invalid
-from crm import events
+from crm import events, guests
 from crm.models import Customer
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def _write(customer: Customer, fields: Mapping[str, Any], **how: Any) -> None:
             hold(customer.account, fields)
             customer.save(**how)
             events.claim(customer)
+            guests.become(customer.account, [(customer.public_id, customer.email, customer.external_id)])
     except IntegrityError as error:
         field = _ONCE.get(getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or "")
         if field is None:

@@ -97,7 +97,12 @@ def person_of(account: Account, *, customer_id: str = "", email: str = "") -> st
             raise Invalid(details={"customer_id": ["There is no such customer."]})
     else:
         found = known.filter(external_id=customer_id).first()
-    return found.public_id if found else keyed_hash("promo person", str(account.pk), email.lower() or f"={customer_id}")
+    return found.public_id if found else guest(account, customer_id=customer_id, email=email)
+
+
+def guest(account: Account, *, customer_id: str = "", email: str = "") -> str:
+    """How somebody is counted who is no customer."""
+    return keyed_hash("promo person", str(account.pk), email.lower() or f"={customer_id}")
 
 
 def ask(account: Account, code: str, basket: Basket) -> int:
