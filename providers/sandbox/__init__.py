@@ -28,7 +28,7 @@ Control (JSON; refusals are 400 with `{"error": …}`)
     POST /_sandbox/reset         forget everything, settings included
     POST /_sandbox/inbound       {"from", "to", "body"[, "account_sid", "params"]}: somebody writes to us
     POST /_sandbox/templates/{HX} {"status"[, "rejection_reason"]}: Meta changes its mind
-    GET  /phone                  the phone these messages arrive on; GET /healthz
+    GET  /phone                  the phone these messages arrive on; GET /mail: e-mails and pushes; GET /healthz
 
 Magic recipients (with or without `whatsapp:`; CCCCC is any error code of Twilio's, e.g. 63024)
     +150050CCCCC   refused at once with this code (20003 is a 401, 20404 a 404, 20429 a 429, 63009 a 500)

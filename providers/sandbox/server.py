@@ -19,6 +19,7 @@ from aiohttp import web
 from providers.sandbox import control, phone
 from providers.sandbox.journal import Journal
 from providers.sandbox.mail import SendGrid, Smtp
+from providers.sandbox.outbox import Outbox
 from providers.sandbox.push import Push
 from providers.sandbox.twilio import Twilio
 from providers.sandbox.twilio.doors import in_twilios_words
@@ -164,13 +165,14 @@ async def serving(folder: Path, port: int, smtp_port: int) -> AsyncIterator[str]
         journal = Journal(folder)
         ending.callback(journal.close)
         twilio = Twilio(journal)
-        every: tuple[Provider, ...] = (twilio, SendGrid(journal), Smtp(journal, smtp_port), Push(journal))
+        sendgrid, smtp, push = SendGrid(journal), Smtp(journal, smtp_port), Push(journal)
+        every: tuple[Provider, ...] = (twilio, sendgrid, smtp, push)
         providers = {each.name: each for each in every}
         for record in journal.records():
             providers[record["p"]].replay(record)
-        runner = web.AppRunner(
-            _application(providers, twilio, journal), access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS
-        )
+        application = _application(providers, twilio, journal)
+        application.add_routes(Outbox(sendgrid, smtp, push).routes())
+        runner = web.AppRunner(application, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS)
         await runner.setup()
         ending.push_async_callback(runner.cleanup)
         assert runner.server
