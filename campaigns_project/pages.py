@@ -55,6 +55,7 @@ NAVIGATION = (
             ("Campaigns", "/campaigns", "megaphone"),
             ("Templates", "/templates", "chat"),
             ("People", "/people", "people"),
+            ("Audiences", "/audiences", "search"),
             ("Promos", "/promos", "tag"),
             ("Funnels", "/funnels", "funnel"),
         ),

@@ -53,6 +53,7 @@ recipient    Pending blue ring Pending | AddressEnrichable amber bars Needs addr
              | Error red x Failed | Archived grey dash Archived | Blacklisted grey x Blocklisted
 campaign     draft grey ring Draft | scheduled blue ring Scheduled | active green half Active | paused amber bars Paused
              | completed green dot Completed
+segment      static blue ring By hand | dynamic green half Kept up to date | imported indigo dot From a file
 connection   connected green dot Connected | disconnected grey dash Disconnected
 coupon       draft grey ring Draft | active green half Active | inactive amber bars Inactive
              | archived grey dash Archived

@@ -14,7 +14,7 @@ from campaigns_project.admin.reasons import ReasonForm, printable
 from campaigns_project.admin.rows import OperatorAdmin
 from campaigns_project.admin.shown import chip_of, readable
 from campaigns_project.templatetags.look import money
-from crm import campaign_admin, consent, promo_admin, webhook_admin  # noqa: F401 (registers the rest)
+from crm import campaign_admin, consent, promo_admin, segment_admin, webhook_admin  # noqa: F401 (registers the rest)
 from crm.models import Channel, ConsentEntry, Customer, Event, PushSubscription, Suppression
 
 if TYPE_CHECKING:

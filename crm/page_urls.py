@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from crm.pages import funnels, imports, integrations, leaving, promos, webhook_endpoints
+from crm.pages import funnels, imports, integrations, leaving, promos, segments, webhook_endpoints
 
 urlpatterns = [
     path("people/import", imports.NewImport.as_view(), name="page-new-import"),
     path("people/import/<slug:job_id>", imports.OneImport.as_view(), name="page-import"),
     path("people/import/<slug:job_id>/live", imports.ImportLive.as_view(), name="page-import-live"),
     path("people/<slug:customer_id>/export", imports.ExportPage.as_view(), name="page-export"),
+    path("audiences", segments.Audiences.as_view(), name="page-audiences"),
+    path("audiences/new", segments.NewAudience.as_view(), name="page-new-audience"),
+    path("audiences/preview", segments.AudiencePreview.as_view(), name="page-audience-preview"),
+    path("audiences/import", segments.ImportAudience.as_view(), name="page-import-audience"),
+    path("audiences/<slug:segment_id>", segments.OneAudience.as_view(), name="page-audience"),
+    path("audiences/<slug:segment_id>/edit", segments.EditAudience.as_view(), name="page-edit-audience"),
     path("funnels", funnels.Funnels.as_view(), name="page-funnels"),
     path("funnels/export", funnels.Export.as_view(), name="page-funnel-export"),
     path("u/<str:token>", leaving.Leave.as_view(), name="page-leave"),

@@ -156,6 +156,12 @@ def refresh_soon(segment: Segment, *, by: Any = None) -> Job:
     return jobs.create(KIND, account=segment.account, by=by, total=1, params={"segment": segment.pk})
 
 
+def rebuild_soon(segment: Segment, *, by: Any) -> Job:
+    """Build a segment anew as a job, whatever is known of it. Raises SegmentIsNotDynamic."""
+    Segment.objects.filter(pk=segment.pk).update(changes_from=None)
+    return refresh_soon(segment, by=by)
+
+
 @jobs.runs(KIND)
 def run_refresh(job: Job) -> bool:
     """The whole of a refresh: it is one transaction."""

@@ -72,6 +72,22 @@ def run_slice(job: Job) -> bool:
     return len(lines) < SLICE
 
 
+def add_lines(segment: Segment, lines: Iterable[str]) -> tuple[int, list[str]]:
+    """Put in whom lines name, each in its own way; returns how many are new, and the lines that name nobody.
+
+    Raises SegmentIsDynamic.
+    """
+    named: dict[str, Key | None] = {}
+    for line in filter(None, map(str.strip, lines)):
+        column = "email" if "@" in line else "phone" if line.startswith("+") else "customer_id"
+        try:
+            named[line] = _key(column, line)
+        except Invalid:
+            named[line] = None
+    known = _known(segment.account_id, {key for key in named.values() if key})
+    return segments.add_known(segment, list(known.values())), [line for line, key in named.items() if key not in known]
+
+
 Key = tuple[str, str]
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
-from django.db.models.functions import Now
+from django.db.models import Exists, F, OuterRef
+from django.db.models.functions import Greatest, Now
 
 from campaigns_project.refusals import Conflict, Invalid, NotFound, Refusal
 from crm import criteria as grammar
@@ -129,6 +129,13 @@ def change(segment: Segment, *, name: str | None = None, criteria: Any = None) -
         segment.changes_from = None
     segment.save(update_fields=["name", "criteria", "changes_from"])
     return segment
+
+
+def freeze(segment: Segment) -> None:
+    """Make a dynamic segment a static one with the members it has."""
+    Segment.objects.filter(pk=segment.pk, type=SegmentType.DYNAMIC).update(
+        type=SegmentType.STATIC, criteria={}, version=Greatest(F("version"), 1)
+    )
 
 
 def delete(segment: Segment) -> None:

@@ -28,6 +28,7 @@ from crm.models import (
     Promo,
     PromoUse,
     PushSubscription,
+    Segment,
     Suppression,
     WebhookDelivery,
     WebhookEndpoint,
@@ -78,6 +79,7 @@ MAKE = {
     Suppression: lambda account, n: Suppression.objects.create(
         account=account, channel="whatsapp", address_hash=f"{n:064d}", reason="opted_out"
     ),
+    Segment: lambda account, n: made.SegmentFactory(account=account, type="dynamic"),
     Promo: lambda account, n: made.PromoFactory(account=account),
     MarketingCampaign: lambda account, n: made.MarketingCampaignFactory(account=account, status="active"),
     Delivery: lambda account, n: made.DeliveryFactory(account=account, status="sending"),

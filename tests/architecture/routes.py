@@ -168,6 +168,8 @@ PAGES = {
     *(TEMPLATE, f"{TEMPLATE}/confirm/<slug:action>", f"{TEMPLATE}/people", f"{TEMPLATE}/people/<row:lead>/remove"),
     *("people/customers", "people/<slug:customer_id>", "people/<slug:customer_id>/export"),
     *("people/import", "people/import/<slug:job_id>", "people/import/<slug:job_id>/live"),
+    *("audiences", "audiences/new", "audiences/preview", "audiences/import"),
+    *("audiences/<slug:segment_id>", "audiences/<slug:segment_id>/edit"),
     *("funnels", "funnels/export", "promos", "promos/new", "promos/<slug:code>"),
     *("integrations", "integrations/<slug:provider>"),
     *("settings/webhooks", "settings/webhooks/new", "settings/webhooks/<slug:endpoint_id>"),

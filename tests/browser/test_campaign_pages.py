@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from campaigns import broadcasting, drafting, leads
 from campaigns.models import Broadcast, CampaignLeadMessage, Message
 from campaigns_project.models import Job
-from crm import consent, events, redeeming
+from crm import consent, events, redeeming, refreshing
 from tests.browser.checks import assert_well_made
 from tests.browser.conftest import LOOKS
 from tests.campaigns.pages_world import draft, ready_template, running
@@ -16,6 +16,7 @@ from tests.factories import (
     CustomerFactory,
     MembershipFactory,
     PromoFactory,
+    SegmentFactory,
     WebhookDeliveryFactory,
     WebhookEndpointFactory,
     in_state,
@@ -53,6 +54,12 @@ PAGES = {
     "/people/customers": "Customers",
     "/people/{customer}": "Anna",
     "/funnels": "Onboarding funnel",
+    "/audiences": "Audiences",
+    "/audiences/new": "Who is it for?",
+    "/audiences/new?by=hand": "Who is in it is up to you",
+    "/audiences/import": "Import an audience",
+    "/audiences/{segment}": "Gold",
+    "/audiences/{segment}/edit": "Change Gold",
     "/promos": "Promos",
     "/promos/new": "New promo",
     "/promos/{promo}": "WELCOME20",
@@ -85,7 +92,8 @@ def world(api):
         "draft": being_written.pk, "moving": moving.pk, "paused": paused.pk, "scheduled": scheduled.pk,
         "message": moving.rows[0].pk, "template": being_written.campaign_id, "rejected": rejected.pk,
         "person": person.pk, "customer": known(api.account).public_id, "job": job.public_id,
-        "promo": used_promo(api.account).code, "endpoint": told(api.account).public_id,
+        "segment": gold(api.account).public_id, "promo": used_promo(api.account).code,
+        "endpoint": told(api.account).public_id,
     }  # fmt: skip
 
 
@@ -101,6 +109,14 @@ def known(account):
         account, type="order.completed", event_id="o-1", customer_id=anna.pk, value_minor=4680, currency="USD"
     )
     return anna
+
+
+def gold(account):
+    """An audience with somebody in it, for whom there is a code."""
+    segment = SegmentFactory(account=account, type="dynamic", name="Gold")
+    PromoFactory(account=account, code="GOLD", segment=segment)
+    refreshing.refresh(segment)
+    return segment
 
 
 def used_promo(account):
