@@ -201,15 +201,19 @@ def merge(job: Job, rows: Sequence[Row]) -> Merged:
         cursor.execute(OUTCOME)
         outcome = cursor.fetchall()
     taken = [each for each in outcome if each[1] is None]
-    moved = [each for each in taken if each[5]]
-    events.claim_all(job.account, [each[2] for each in moved])
-    guests.become(job.account, [(public_id, email, own) for *_, public_id, email, _phone, own in moved])
+    _claim(job, [each for each in taken if each[5]])
     return Merged(
         created=sum(each[3] for each in taken),
         changed=sum(each[4] for each in taken),
         still_opted_out=_say(job, by_line, taken),
         refused=[(by_line[line], reason) for line, reason, *_ in outcome if reason],
     )
+
+
+def _claim(job: Job, moved: Sequence[Sequence[Any]]) -> None:
+    """What happened to these people, and what they used, before they were known by these addresses."""
+    events.claim_all(job.account, [each[2] for each in moved])
+    guests.become(job.account, [(public_id, email, own) for *_, public_id, email, _phone, own in moved])
 
 
 def _fill(cursor: Any, account_id: int, rows: Iterable[Row]) -> None:

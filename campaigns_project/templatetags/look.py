@@ -18,6 +18,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import zoneinfo
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django import template
@@ -26,6 +27,7 @@ from django.utils import timezone
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from campaigns_project import currencies
 from campaigns_project.icons import ICONS
 from campaigns_project.tones import LOOKS, Look, Segment, look_of
 
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 register = template.Library()
 
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
-_WITHOUT_MINOR = {"JPY", "KRW", "CLP", "ISK", "VND"}
 _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _ASIDE = "\ue000"
 # WhatsApp's own marks, applied to escaped text.
@@ -93,8 +94,8 @@ def money(minor: int | None, currency: str = "USD") -> str:
     """An amount in minor units (7878, "USD" → $78.78); a dash when there is none."""
     if minor is None:
         return "—"
-    places = 0 if currency in _WITHOUT_MINOR else 2
-    amount = f"{abs(minor) / 10**places:,.{places}f}"
+    places = currencies.places(currency)
+    amount = f"{Decimal(abs(minor)).scaleb(-places):,.{places}f}"
     sign = "−" if minor < 0 else ""
     symbol = _SYMBOLS.get(currency)
     return f"{sign}{symbol}{amount}" if symbol else f"{sign}{amount} {currency}"

@@ -98,6 +98,8 @@ def test_every_icon_is_drawn(name):
         (-5, "GBP", "−£0.05"),
         (500, "JPY", "500 JPY"),
         (500, "CHF", "5.00 CHF"),
+        (12345, "KWD", "12.345 KWD"),
+        (-5, "CLF", "−0.0005 CLF"),
         (None, "USD", "—"),
     ],
 )
