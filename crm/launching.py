@@ -122,12 +122,12 @@ def complete(campaign: MarketingCampaign, *, by: Actor | None, reason: str = "")
     with transaction.atomic():
         campaign.complete(by=by, reason=reason, ended_at=Now())
         _call_off(campaign, by=by)
-    events.record(
-        campaign.account,
-        type="campaign.completed",
-        event_id=f"campaign:{campaign.public_id}:completed",
-        properties={"campaign_id": campaign.public_id},
-    )
+        events.record(
+            campaign.account,
+            type="campaign.completed",
+            event_id=f"campaign:{campaign.public_id}:completed",
+            properties={"campaign_id": campaign.public_id},
+        )
 
 
 def refuse_unready(campaign: MarketingCampaign) -> None:

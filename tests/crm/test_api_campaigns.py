@@ -5,9 +5,18 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from accounts.connections import connect
 from accounts.roles import Role
+from crm import segments
 from crm.models import Delivery, MarketingCampaign, Promo
-from tests.factories import DeliveryFactory, MarketingCampaignFactory, PromoFactory, SegmentFactory, in_state
+from tests.factories import (
+    CustomerFactory,
+    DeliveryFactory,
+    MarketingCampaignFactory,
+    PromoFactory,
+    SegmentFactory,
+    in_state,
+)
 from tests.fixtures_http import caller
 
 pytestmark = pytest.mark.django_db
@@ -255,3 +264,28 @@ def test_a_launch_in_the_past_is_told_what_is_wrong(api, segment):
         409, "campaign_not_ready", ["connection.email", "connection.sms", "schedule.end_date", "segment_id"],
     )  # fmt: skip
     assert in_state(campaign, "draft").status == "draft"
+
+
+def test_a_large_launch_answers_that_somebody_has_to_decide(api, segment, settings):
+    settings.APPROVAL_PEOPLE = 0
+    connect(api.account, "sendgrid", external_id="k", sender="shop@example.com", secret={"api_key": "SG"}, by=None)
+    customer = CustomerFactory(account=api.account, email="anna@example.test")
+    segments.add_known(segment, [customer.pk])
+    campaign = MarketingCampaignFactory(account=api.account, segment=segment, type="transactional")
+
+    answer = api.patch(f"{BASE}/{campaign.public_id}/status", json={"status": "active"})
+
+    assert (answer.status_code, answer.json()) == (
+        202, {"id": campaign.public_id, "status": "approval_pending", "people": 1},
+    )  # fmt: skip
+    assert api.get(f"{BASE}/{campaign.public_id}").json()["status"] == "draft"
+
+
+def test_a_scheduled_campaign_keeps_a_time_and_may_lose_its_promo(api, segment):
+    campaign = MarketingCampaignFactory(
+        account=api.account, segment=segment, promo=PromoFactory(account=api.account), status="scheduled"
+    )
+    path = f"{BASE}/{campaign.public_id}"
+
+    assert refusal(api.patch(path, json={"schedule": {"start_date": None}}))[2] == ["schedule.start_date"]
+    assert api.patch(path, json={"promo_code": None}).json()["promo_code"] is None

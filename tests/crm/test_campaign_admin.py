@@ -3,7 +3,7 @@
 import pytest
 
 from crm.models import Delivery, DeliveryAttempt, MarketingCampaign
-from tests.factories import DeliveryAttemptFactory, DeliveryFactory, MarketingCampaignFactory
+from tests.factories import DeliveryAttemptFactory, DeliveryFactory, MarketingCampaignFactory, in_state
 from tests.operators_world import address, operator, said
 
 pytestmark = pytest.mark.django_db
@@ -44,12 +44,14 @@ def test_nobody_launches_by_hand_here(staff):
 def test_a_delivery_says_why_and_shows_its_calls(staff):
     row = DeliveryAttemptFactory(detail="no answer").row
     left = DeliveryFactory(campaign=row.campaign, status="skipped")
+    in_state(DeliveryFactory(campaign=row.campaign), "sent").not_delivered(error_code="550")
 
     listed = staff.get(f"{address(Delivery)}?campaign__id__exact={row.campaign_id}").content.decode()
     shown = staff.get(address(row, "change")).content.decode()
 
     assert "Has not agreed to marketing" in listed
     assert "nobody knows yet" in listed
+    assert "Could not be delivered (550)" in listed
     assert "no answer" in shown
     assert left.skip_reason == "no_consent"
 

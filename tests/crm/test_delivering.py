@@ -1,7 +1,9 @@
 """SMS of marketing campaigns: each person once, and nobody who may not be written to right now."""
 
+import asyncio
 import time
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 import requests
@@ -14,8 +16,9 @@ from accounts.secrets import seal
 from crm import consent, delivering, links, subscriptions
 from crm.models import Delivery, DeliveryAttempt, Event, FirstTouch, MarketingCampaign
 from dispatch import resolving
-from dispatch.lane import lane
+from dispatch.lane import Call, lane
 from dispatch.statements import statements
+from providers.base import Refused
 from tests.crm.sending import Sent, connect_twilio, where_it_is
 from tests.dispatch.conftest import send_until
 from tests.factories import (
@@ -339,3 +342,19 @@ def test_a_lane_asks_about_its_own_channel_only(name, asked):
         rows = [row_id for _, _, row_id, *_ in cursor.fetchall()]
 
     assert list(Delivery.objects.filter(pk__in=rows).values_list("channel", flat=True)) == [asked]
+
+
+@pytest.mark.parametrize("made", ["mail_lane", "text_lane", "push_lane"])
+def test_without_words_or_credentials_nothing_leaves_and_the_call_may_be_made_again(sandbox, made):
+    made = getattr(delivering, made)()
+    call = Call(1, uuid4(), 1, {"connection": 0, "campaign": 0, "browser": {}, "values": {}, "delivery": 1, "to": "x"})
+
+    async def make():
+        try:
+            return await made.call(call)
+        finally:
+            await made.close()
+
+    outcome = asyncio.run(make())
+
+    assert (type(outcome), outcome.retry) == (Refused, True)

@@ -263,3 +263,45 @@ def test_a_segment_that_nobody_has_counted_is_not_taken_for_an_empty_one(shop):
         launching.launch(campaign, by=None)
 
     assert list(refused.value.details) == ["segment_id"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"), [({"channels": []}, "channels"), ({"starts_at": None}, "schedule.start_date")]
+)
+def test_a_campaign_that_is_not_whole_is_not_scheduled(shop, fields, field):
+    with pytest.raises(launching.CampaignNotReady) as refused:
+        launching.schedule(shop.campaign(**fields), by=None)
+
+    assert list(refused.value.details) == [field]
+
+
+def test_a_suspended_account_launches_nothing(shop):
+    shop.account.suspend()
+
+    assert launching.obstacles(MarketingCampaign.objects.get(pk=shop.campaign().pk))["account"] == [
+        "The account is suspended."
+    ]
+
+
+@pytest.mark.parametrize(("limit", "agreed", "asks"), [(1, 1, False), (1, 3, True), (3, 3, False)])
+def test_only_people_who_would_be_reached_make_a_launch_large(shop, settings, limit, agreed, asks):
+    settings.APPROVAL_PEOPLE = limit
+    for number in range(3):
+        shop.person(*["email"] * (number < agreed))
+
+    assert (launching.move(shop.campaign(), "active", by=UserFactory()) is not None) == asks
+
+
+def test_two_clocks_at_once_launch_and_complete_once(shop):
+    shop.people(1)
+    campaign = shop.campaign(starts_at=timezone.now() + timedelta(hours=1))
+    launching.schedule(campaign, by=None)
+    stale = MarketingCampaign.objects.select_related("account", "segment").get(pk=campaign.pk)
+    launching.launch(campaign, by=None)
+
+    launching._launch_by_clock(stale)
+    launching.complete(campaign, by=None)
+    launching._complete_by_clock(MarketingCampaign.objects.get(pk=campaign.pk))
+
+    assert status(campaign) == "completed"
+    assert Event.objects.filter(type="campaign.completed").count() == 1
