@@ -10,7 +10,7 @@ from campaigns_project.api.documents import document
 from tests.architecture.routes import API, OPEN
 
 # Not of the API: pages, and the page that shows the document.
-PAGES = ("api/docs", "login", "logout", "kit", "theme")
+PAGES = ("api/docs", "login", "logout", "kit", "theme", "u/", "l/", "o/")
 
 
 @pytest.fixture(scope="module")
