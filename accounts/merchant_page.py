@@ -1,10 +1,14 @@
-"""What every merchant's page shares: the caller's account, the look-ups that start with it, and search words."""
+"""What every merchant's page shares: the caller's account, the look-ups that start with it, row numbers in addresses,
+and search words.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, cast
 
 from django.http import Http404
+from django.urls import register_converter
 
 from accounts.roles import Permission
 from campaigns_project.pages import Page
@@ -16,6 +20,22 @@ if TYPE_CHECKING:
     from accounts.models import Account, User
 
 LONGEST_SEARCH = 100
+ROW = re.compile("[1-9][0-9]{0,17}")
+
+
+class RowId:
+    """A row's number in an address: `[1-9]…`, no larger than PostgreSQL's bigint can hold."""
+
+    regex = ROW.pattern
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+    def to_url(self, value: int) -> str:
+        return str(value)
+
+
+register_converter(RowId, "row")
 
 
 class MerchantPage(Page):

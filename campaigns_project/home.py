@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,8 @@ from campaigns.models import Broadcast, BroadcastStatus, Campaign, CampaignLeadM
 from campaigns.pages import progress as standing
 from campaigns.pages import words
 from campaigns.pages.door import WhatsAppPage, address_of
-from campaigns_project.pages import fragment, paged
+from campaigns_project.campaign_list import TABS, Everything
+from campaigns_project.pages import fragment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,15 +31,6 @@ if TYPE_CHECKING:
 WEEK = timedelta(days=7)
 SLOW_REVIEW = timedelta(hours=24)
 MOST_SHOWN = 5
-TABS = {
-    "": ("All", tuple(BroadcastStatus.values)),
-    "draft": ("Draft", ("draft",)),
-    "scheduled": ("Scheduled", ("scheduled",)),
-    "sending": ("Sending", ("sending", "paused")),
-    "completed": ("Completed", ("completed",)),
-    "cancelled": ("Cancelled", ("cancelled",)),
-}
-_REF = re.compile(r"wa_([1-9][0-9]{0,17})")
 
 
 class Home(WhatsAppPage):
@@ -63,9 +54,8 @@ class HomeLive(WhatsAppPage):
 
 
 def running(account: Account) -> list[dict[str, Any]]:
-    """Broadcasts that send or are paused, newest first."""
-    rows = Broadcast.objects.for_account(account).filter(status__in=("sending", "paused"), test_send=False)
-    return [told(one) for one in standing.all_of(rows.select_related("campaign").order_by("-pk")[:MOST_SHOWN])]
+    """What is going out or is paused, newest first."""
+    return Everything(account).running(MOST_SHOWN)
 
 
 def attention(account: Account) -> Iterator[dict[str, Any]]:
@@ -160,43 +150,12 @@ class CampaignList(WhatsAppPage):
     """`/campaigns`: everything that is sent, in one list."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        rows = broadcasting.of_account(self.account)
         asked, chosen = searched(request), request.GET.get("status", "")
         chosen = chosen if chosen in TABS else ""
-        if asked:
-            ref = _REF.fullmatch(asked)
-            rows = rows.filter(Q(pk=int(ref[1])) if ref else Q(campaign__name__icontains=asked))
-        counts = dict(rows.order_by().values_list("status").annotate(Count("pk")))
-        page = paged(rows.filter(status__in=TABS[chosen][1]), request)
-        return self.show(
-            "home/campaigns.html",
-            page=page,
-            rows=[told(one) for one in standing.all_of(page.rows)],
-            q=asked,
-            chosen=chosen,
-            tabs=[
-                {"key": key, "label": label, "count": sum(counts.get(one, 0) for one in states), "here": key == chosen}
-                for key, (label, states) in TABS.items()
-            ],
-        )
-
-
-def told(progress: standing.Progress) -> dict[str, Any]:
-    """One line of a list: what, how far, with what result, at what cost, when."""
-    broadcast = progress.broadcast
-    started = broadcast.status not in BroadcastStatus.STARTABLE
-    return {
-        "row": broadcast,
-        "progress": progress,
-        "started": started,
-        "href": address_of(broadcast),
-        "label": f"{broadcast.campaign.name}: people with an outcome",
-        "result": f"{progress.delivered:,} delivered" if progress.delivered else "",
-        "share": standing.percent(progress.delivered, progress.reached),
-        "cost": progress.cost if started else progress.estimate,
-        "when": broadcast.ended_at or broadcast.started_at or broadcast.scheduled_at or broadcast.created_at,
-        "segments": progress.segments(),
-    }
+        everything = Everything(self.account, asked)
+        page = everything.page(chosen, request)
+        tabs = everything.tabs(chosen)
+        return self.show("home/campaigns.html", page=page, rows=page.rows, q=asked, chosen=chosen, tabs=tabs)
 
 
 urlpatterns = [

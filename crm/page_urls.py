@@ -1,10 +1,23 @@
-"""The merchants' addresses of people and promo codes."""
+"""The merchants' addresses of what crm shows: campaigns, funnels, promo codes, integrations, webhooks, and leaving."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from crm.pages import funnels, imports, integrations, leaving, promos, segments, webhook_endpoints
+from crm.pages import (
+    funnels,
+    imports,
+    integrations,
+    leaving,
+    marketing_campaign,
+    marketing_review,
+    marketing_steps,
+    promos,
+    segments,
+    webhook_endpoints,
+)
+
+CAMPAIGN = "campaigns/<camp:campaign_id>"
 
 urlpatterns = [
     path("people/import", imports.NewImport.as_view(), name="page-new-import"),
@@ -24,6 +37,23 @@ urlpatterns = [
     path("o/<str:token>.gif", leaving.Opened.as_view(), name="page-opened"),
     path("integrations", integrations.Providers.as_view(), name="page-integrations"),
     path("integrations/<slug:provider>", integrations.OneProvider.as_view(), name="page-integration"),
+    path("campaigns/new/marketing", marketing_steps.NewMarketing.as_view(), name="page-new-marketing"),
+    path(CAMPAIGN, marketing_campaign.Campaign.as_view(), name="page-marketing"),
+    path(f"{CAMPAIGN}/live", marketing_campaign.CampaignLive.as_view(), name="page-marketing-live"),
+    path(f"{CAMPAIGN}/people", marketing_campaign.CampaignPeople.as_view(), name="page-marketing-people"),
+    path(
+        f"{CAMPAIGN}/people/<row:delivery>", marketing_campaign.PersonOfCampaign.as_view(), name="page-marketing-person"
+    ),
+    path(
+        f"{CAMPAIGN}/confirm/<slug:action>",
+        marketing_campaign.ConfirmCampaign.as_view(),
+        name="page-marketing-confirm",
+    ),
+    path(f"{CAMPAIGN}/edit/audience", marketing_steps.Audience.as_view(), name="page-marketing-audience"),
+    path(f"{CAMPAIGN}/edit/content", marketing_steps.Content.as_view(), name="page-marketing-content"),
+    path(f"{CAMPAIGN}/edit/offer", marketing_steps.Offer.as_view(), name="page-marketing-offer"),
+    path(f"{CAMPAIGN}/edit/review", marketing_review.Review.as_view(), name="page-marketing-review"),
+    path(f"{CAMPAIGN}/edit/decide", marketing_review.Decide.as_view(), name="page-marketing-decide"),
     path("promos", promos.Promos.as_view(), name="page-promos"),
     path("promos/new", promos.NewPromo.as_view(), name="page-new-promo"),
     path("promos/<slug:code>", promos.OnePromo.as_view(), name="page-promo"),

@@ -1,30 +1,9 @@
-"""What every WhatsApp page shares: the look-ups of broadcasts and templates, and row numbers in addresses."""
+"""What every WhatsApp page shares: the look-ups of broadcasts and templates."""
 
 from __future__ import annotations
 
-import re
-
-from django.urls import register_converter
-
-from accounts.merchant_page import MerchantPage
+from accounts.merchant_page import ROW, MerchantPage
 from campaigns.models import Broadcast, Campaign
-
-_ROW = re.compile("[1-9][0-9]{0,17}")
-
-
-class RowId:
-    """A row's number in an address: `[1-9]…`, no larger than PostgreSQL's bigint can hold."""
-
-    regex = _ROW.pattern
-
-    def to_python(self, value: str) -> int:
-        return int(value)
-
-    def to_url(self, value: int) -> str:
-        return str(value)
-
-
-register_converter(RowId, "row")
 
 
 class WhatsAppPage(MerchantPage):
@@ -43,7 +22,7 @@ class WhatsAppPage(MerchantPage):
 
 def row_number(typed: str) -> int | None:
     """A row's number as a form or a query brings it; None for anything else."""
-    return int(typed) if _ROW.fullmatch(typed) else None
+    return int(typed) if ROW.fullmatch(typed) else None
 
 
 def address_of(broadcast: Broadcast, rest: str = "") -> str:

@@ -156,6 +156,7 @@ OPEN = {
 }
 
 # Pages of people who are signed in.
+MARKETING_CAMPAIGN = "campaigns/<camp:campaign_id>"
 BROADCAST, TEMPLATE = "campaigns/wa_<row:pk>", "templates/<row:pk>"
 PAGES = {
     *("", "live", "campaigns", "campaigns/new", "people", "people/<row:pk>", "settings/whatsapp", "switch-account"),
@@ -172,6 +173,9 @@ PAGES = {
     *("audiences/<slug:segment_id>", "audiences/<slug:segment_id>/edit"),
     *("funnels", "funnels/export", "promos", "promos/new", "promos/<slug:code>"),
     *("integrations", "integrations/<slug:provider>"),
+    *("campaigns/new/marketing", MARKETING_CAMPAIGN, f"{MARKETING_CAMPAIGN}/live", f"{MARKETING_CAMPAIGN}/people"),
+    *(f"{MARKETING_CAMPAIGN}/people/<row:delivery>", f"{MARKETING_CAMPAIGN}/confirm/<slug:action>"),
+    *(f"{MARKETING_CAMPAIGN}/edit/{step}" for step in ("audience", "content", "offer", "review", "decide")),
     *("settings/webhooks", "settings/webhooks/new", "settings/webhooks/<slug:endpoint_id>"),
     "settings/webhooks/<slug:endpoint_id>/confirm/<slug:action>",
     *("jobs/<slug:public_id>", "jobs/<slug:public_id>/live", "jobs/<slug:public_id>/errors"),
@@ -222,14 +226,9 @@ class Route:
             }
             known |= {"subscription_id": subscription_id(owner), "segment_id": segment_id(owner)}
             known |= dict.fromkeys(("reservation_id", "redemption_id"), use_id(owner))
-            action = (
-                "delete"
-                if "webhooks" in self.address
-                else "cancel"
-                if self.address.startswith(BROADCAST)
-                else "archive"
-            )
-            if self.address.startswith(MARKETING):
+            actions = {"settings/webhooks": "delete", MARKETING_CAMPAIGN: "pause", BROADCAST: "cancel"}
+            action = next((each for start, each in actions.items() if self.address.startswith(start)), "archive")
+            if self.address.startswith((*MARKETING, MARKETING_CAMPAIGN)):
                 known |= {"campaign_id": marketing_id(owner)}
             return str({"action": action, **known, **words}.get(name, owner))
 

@@ -10,6 +10,7 @@ from crm import consent, events, redeeming, refreshing
 from tests.browser.checks import assert_well_made
 from tests.browser.conftest import LOOKS
 from tests.campaigns.pages_world import draft, ready_template, running
+from tests.crm import marketing_world
 from tests.factories import (
     BroadcastFactory,
     CampaignFactory,
@@ -66,6 +67,15 @@ PAGES = {
     "/settings/email": "E-mail",
     "/integrations": "Integrations",
     "/integrations/sendgrid": "SendGrid",
+    "/campaigns/new/marketing": "E-mail, SMS and push",
+    "/campaigns/{marketing}": "Flash Sale",
+    "/campaigns/{marketing}/people": "People",
+    "/campaigns/{marketing}/people/{reached}": "Guest",
+    "/campaigns/{marketing}/confirm/pause": "Pause?",
+    "/campaigns/{written}/edit/audience": "Who gets it?",
+    "/campaigns/{written}/edit/content": "What do they read?",
+    "/campaigns/{written}/edit/offer": "When, and with what offer?",
+    "/campaigns/{written}/edit/review": "Review and launch",
     "/settings/webhooks": "Webhooks",
     "/settings/webhooks/new": "Where shall we tell it?",
     "/settings/webhooks/{endpoint}": "https://shop.example.com/webhooks",
@@ -94,7 +104,16 @@ def world(api):
         "person": person.pk, "customer": known(api.account).public_id, "job": job.public_id,
         "segment": gold(api.account).public_id, "promo": used_promo(api.account).code,
         "endpoint": told(api.account).public_id,
+        **marketing(api.account),
     }  # fmt: skip
+
+
+def marketing(account):
+    """A marketing campaign under way with somebody in doubt, and one that is being written."""
+    moving = marketing_world.launched(account, *STATUSES[:5], "failed", channels=["email"])
+    marketing_world.in_doubt(next(row for row in moving.rows if row.status == "sent"))
+    written = marketing_world.draft(account, segment=moving.segment, content=marketing_world.WORDS)
+    return {"marketing": moving.public_id, "reached": moving.rows[0].pk, "written": written.public_id}
 
 
 def known(account):
