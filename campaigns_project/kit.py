@@ -29,6 +29,9 @@ MACHINES = {
     "consent": "Consent",
     "promo": "Promo codes",
     "promo_use": "Uses of promo codes",
+    "segment": "Segments",
+    "endpoint": "Webhook endpoints",
+    "webhook": "Webhook deliveries",
 }
 MESSAGES = {
     "read": 3912,
