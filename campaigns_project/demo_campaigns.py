@@ -20,6 +20,8 @@ PEOPLE = 120
 NAMES = ("Amira", "Ben", "Chloé", "Dinesh", "Elif", "Femi", "Greta", "Hiro", "Ines", "Jonas", "Kofi", "Lena")
 TIERS = ("bronze", "silver", "gold", "platinum")
 LETTER, TASTING = "Letter of the roastery", "Autumn tasting"
+# Whom the shop knows by face.
+REGULARS = 12
 # Of ten letters, so many go on to the next step.
 ARRIVED, OPENED, CLICKED, ORDERED = 9, 6, 3, 1
 
@@ -33,6 +35,9 @@ def fill(shop: Account, *, by: User) -> None:
         _invite(shop)
         gold = _segment(shop, "Gold and platinum", {"loyalty_tier": {"in": ["gold", "platinum"]}})
         readers = _segment(shop, "Readers of the letter", {"email_opt_in": True})
+        _segment(shop, "Inactive 30+ days", {"last_order_days_ago": {"gte": 30}})
+        some = Customer.objects.for_account(shop).order_by("pk").values_list("public_id", flat=True)[:REGULARS]
+        segments.create(shop, name="Regulars of the counter", type="static", customer_ids=list(some))
         _finish(_letter(shop, readers, by=by), by=by)
         _tasting(shop, gold, by=by)
 

@@ -54,16 +54,15 @@ class RowForm(forms.Form):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         for name, field in self.fields.items():
-            field.widget.attrs["aria-label"] = f"{field.label or name.capitalize()} of condition {self.prefix}"
+            label = f"{field.label or name.capitalize()} of condition {self.prefix}"
+            field.widget.attrs |= {"class": "input", "aria-label": label}
 
 
 class SegmentForm(forms.Form):
     """A segment's name and criteria."""
 
     name = forms.CharField(max_length=200)
-    match = forms.ChoiceField(
-        label="Who", choices=[("all", "All conditions hold"), ("any", "Any condition holds")], required=False
-    )
+    match = forms.ChoiceField(label="Who", choices=[("all", "All conditions hold"), ("any", "Any condition holds")])
     words = forms.CharField(
         required=False,
         max_length=20_000,
