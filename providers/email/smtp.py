@@ -146,7 +146,7 @@ class Smtp:
         with self._lock:
             free, self._kept = self._kept, []
         for _, backend, _ in free:
-            _part(backend)
+            backend.close()
 
     def _deliver(self, message: EmailMultiAlternatives, server: SmtpServer, turn: _Turn) -> Outcome:
         """In a thread."""
@@ -158,7 +158,7 @@ class Smtp:
             cast("_Line", backend.connection).turn = turn
             backend.send_messages([message])
         except (smtplib.SMTPException, OSError, UnicodeError) as error:
-            _part(backend)
+            backend.close()
             return _not_taken(error, handed_over=turn.give_up())
         with self._lock:
             self._kept.append((server, backend, time.monotonic()))
@@ -173,7 +173,7 @@ class Smtp:
             gone = [*old, *fitting[-1:]]
             self._kept = [each for each in self._kept if each not in gone]
         for _, backend, _ in old:
-            _part(backend)
+            backend.close()
         return fitting[-1][1] if fitting else None
 
     def _opened(self, server: SmtpServer) -> _Backend:
@@ -181,7 +181,7 @@ class Smtp:
         try:
             backend.open()
         except BaseException:
-            _part(backend)
+            backend.close()
             raise
         return backend
 
@@ -192,13 +192,6 @@ class Smtp:
         if not trusted and not (port in PORTS and all(map(is_public, addresses))):
             raise _NotPublicError("the mail server is not a public one, or its port none for e-mail")
         return socket.create_connection((addresses[0], port), timeout)
-
-
-def _part(backend: _Backend) -> None:
-    try:
-        backend.close()
-    except (smtplib.SMTPException, OSError):
-        backend.connection = None
 
 
 def _not_connected(error: Exception) -> Refused:
