@@ -1,16 +1,19 @@
 """From one second after somebody opted out, however they did it, no call to them starts on that channel."""
 
+import json
 import time
 
 import pytest
 import requests
 from django.conf import settings
+from django.utils import timezone
 
 from accounts.models import Connection
 from accounts.roles import Role
 from accounts.tokens import issue
 from crm import links
 from tests.crash.channels import SANDBOXED, connected, sender_of, subscribe
+from tests.crm import webhook_world
 from tests.crm.sending import Sent
 from tests.factories import MembershipFactory
 
@@ -55,6 +58,18 @@ def by_the_link(world, sent, _channel, customers):
         yield customer, time.time()
 
 
+def by_the_provider(world, sent, _channel, customers):
+    secret = f"a secret of account {sent.account.pk}"
+    where = f"{world.web}{webhook_world.path_of(webhook_world.connected(account=sent.account, secret=secret))}"
+    for customer in customers:
+        event = {"event_type": "email.unsubscribed", "email": customer.email, "campaign_id": sent.campaign.public_id}
+        body = json.dumps(event | {"timestamp": timezone.now().isoformat()}).encode()
+        headers = webhook_world.stamped(body, secret=secret) | {"Content-Type": "application/json"}
+        answer = requests.post(where, data=body, headers=headers, timeout=30)
+        assert answer.status_code == 200, answer.text
+        yield customer, time.time()
+
+
 def address_of(customer, channel):
     """As the sandbox's record of calls has it."""
     if channel == "push":
@@ -64,7 +79,14 @@ def address_of(customer, channel):
 
 @pytest.mark.parametrize(
     "channel, leave",
-    [("sms", by_the_api), ("sms", by_stop), ("email", by_the_api), ("email", by_the_link), ("push", by_the_api)],
+    [
+        ("sms", by_the_api),
+        ("sms", by_stop),
+        ("email", by_the_api),
+        ("email", by_the_link),
+        ("email", by_the_provider),
+        ("push", by_the_api),
+    ],
 )
 def test_no_call_to_whoever_opted_out_starts_a_second_later(world, channel, leave):
     provider = SANDBOXED[channel]
