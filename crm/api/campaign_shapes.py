@@ -17,6 +17,7 @@ from campaigns_project.api import (
     StrictSerializer,
     TextField,
 )
+from campaigns_project.currencies import places
 from campaigns_project.refusals import Invalid
 from crm import metrics
 from crm.api.promo_shapes import AmountField, CodeField
@@ -168,6 +169,15 @@ class DeliveriesQuery(ListQuery):
     skip_reason = ChoiceField(choices=LeftOut.choices, required=False)
 
 
+@extend_schema_field({"type": "number"})
+class RevenueField(serializers.Field[Any, Any, Any, Any]):
+    """Minor units of the account's currency, as a number of major ones: 468000 cents are 4680."""
+
+    def to_representation(self, minor: int) -> int | float:
+        unit: int = 10 ** places(self.context["request"].account.currency)
+        return minor // unit if minor % unit == 0 else minor / unit
+
+
 class FewMarketingMetricsShape(serializers.Serializer[Any]):
     sent = serializers.IntegerField()
     opened = serializers.IntegerField()
@@ -200,7 +210,7 @@ class MarketingMetricsShape(serializers.Serializer[Any]):
     click_rate = RateField("clicked")
     converted = serializers.IntegerField(help_text="People who ordered after it reached them.")
     conversion_rate = RateField("converted")
-    revenue_attributed = AmountField(source="revenue_minor")
+    revenue_attributed = RevenueField(source="revenue_minor", read_only=True)
     unsubscribed = serializers.IntegerField()
 
 
@@ -303,7 +313,7 @@ class PendingLaunchShape(serializers.Serializer[Any]):
 class MarketingDeliveryShape(serializers.ModelSerializer[Delivery]):
     customer_id = serializers.CharField(source="customer.public_id")
     outcome = serializers.SerializerMethodField(help_text="`unknown` while nobody knows whether the call took effect.")
-    revenue_attributed = AmountField(source="revenue_minor")
+    revenue_attributed = RevenueField(source="revenue_minor", read_only=True)
 
     class Meta:
         model = Delivery

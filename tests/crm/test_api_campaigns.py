@@ -289,3 +289,15 @@ def test_a_scheduled_campaign_keeps_a_time_and_may_lose_its_promo(api, segment):
 
     assert refusal(api.patch(path, json={"schedule": {"start_date": None}}))[2] == ["schedule.start_date"]
     assert api.patch(path, json={"promo_code": None}).json()["promo_code"] is None
+
+
+@pytest.mark.parametrize(("currency", "shown"), [("USD", 46.8), ("JPY", 4680), ("KWD", 4.68)])
+def test_revenue_is_in_major_units_of_the_accounts_currency(api, currency, shown):
+    type(api.account).objects.filter(pk=api.account.pk).update(currency=currency)
+    campaign = MarketingCampaignFactory(account=api.account)
+    Delivery.objects.filter(pk=DeliveryFactory(campaign=campaign).pk).update(revenue_minor=4680)
+
+    answer = api.get(f"{BASE}/{campaign.public_id}").json()
+    listed = api.get(f"{BASE}/{campaign.public_id}/deliveries").json()["data"]
+
+    assert answer["metrics"]["revenue_attributed"] == listed[0]["revenue_attributed"] == shown
