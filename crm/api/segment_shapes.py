@@ -13,7 +13,6 @@ from campaigns_project.api import (
     IntegerField,
     ListQuery,
     NameField,
-    RowsField,
     StrictSerializer,
     TextField,
 )
@@ -38,9 +37,11 @@ class CriteriaField(serializers.Field[Any, Any, Any, Any]):
         return data
 
 
-def _customers(**options: Any) -> RowsField:
+def _customers(**options: Any) -> serializers.ListField:
     child = TextField(max_length=40)
-    return RowsField(child=child, at_most=MOST_NAMED, help_text="Ids of customers.", **options)
+    return serializers.ListField(
+        child=child, min_length=1, max_length=MOST_NAMED, help_text="Ids of customers.", **options
+    )
 
 
 class SegmentInput(StrictSerializer):

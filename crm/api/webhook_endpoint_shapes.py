@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from campaigns_project.api import BooleanField, ChoiceField, ListQuery, RowsField, StrictSerializer, TextField
+from campaigns_project.api import BooleanField, ChoiceField, ListQuery, StrictSerializer, TextField
 from crm.models import WebhookDelivery, WebhookEndpoint
 from crm.outgoing import LONGEST_TYPE, MOST_TYPES
 
@@ -14,9 +14,9 @@ URL_HELP = "An https address on a public host, port 443."
 TYPES_HELP = "Types of events, such as `order.completed`; `email.*` for all of a kind, `*` for everything."
 
 
-def _types(**options: Any) -> RowsField:
+def _types(**options: Any) -> serializers.ListField:
     child = TextField(max_length=LONGEST_TYPE)
-    return RowsField(at_most=MOST_TYPES, child=child, help_text=TYPES_HELP, **options)
+    return serializers.ListField(child=child, min_length=1, max_length=MOST_TYPES, help_text=TYPES_HELP, **options)
 
 
 class EndpointInput(StrictSerializer):

@@ -115,6 +115,14 @@ def test_a_customer_there_is_none_of_is_named(api, named):
     answer = api.post(f"{BASE}/{named.public_id}/members", json={"customer_ids": ids})
 
     assert (answer.status_code, list(answer.json()["details"])) == (400, ["customer_ids.1", "customer_ids.2"])
+
+
+def test_a_member_is_named_by_a_text(api):
+    named = SegmentFactory(account=api.account, type="static", version=1)
+
+    answer = api.post(f"{BASE}/{named.public_id}/members", json={"customer_ids": ["cust_1", {}]})
+
+    assert (answer.status_code, list(answer.json()["details"])) == (400, ["customer_ids.1"])
     assert SegmentMember.objects.count() == 0
 
 

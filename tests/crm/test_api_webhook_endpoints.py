@@ -67,6 +67,7 @@ def test_an_endpoint_is_made_and_its_secret_is_shown_once(api):
         ({"event_types": ["order.*.*"]}, "event_types"),
         ({"event_types": [f"a{n}" for n in range(51)]}, "event_types"),
         ({"event_types": "order.completed"}, "event_types"),
+        ({"event_types": [{}]}, "event_types.0"),
         ({"secret": "whsec_"}, "secret"),
     ],
 )
