@@ -22,6 +22,8 @@ TIERS = ("bronze", "silver", "gold", "platinum")
 LETTER, TASTING = "Letter of the roastery", "Autumn tasting"
 # Whom the shop knows by face.
 REGULARS = 12
+# Of a hundred customers, so many come to each step.
+VISITS = (("page.viewed", 90), ("cart.updated", 62), ("order.completed", 35), ("order.completed", 14))
 # Of ten letters, so many go on to the next step.
 ARRIVED, OPENED, CLICKED, ORDERED = 9, 6, 3, 1
 
@@ -33,6 +35,7 @@ def fill(shop: Account, *, by: User) -> None:
     # In one transaction: no sender sees the letters before they are over.
     with transaction.atomic():
         _invite(shop)
+        _visit(shop)
         gold = _segment(shop, "Gold and platinum", {"loyalty_tier": {"in": ["gold", "platinum"]}})
         readers = _segment(shop, "Readers of the letter", {"email_opt_in": True})
         _segment(shop, "Inactive 30+ days", {"last_order_days_ago": {"gte": 30}})
@@ -61,6 +64,21 @@ def _invite(shop: Account) -> None:
                 consent.grant(shop, address=address, **said)
             if number % 10 == 0:
                 consent.withdraw(shop, address=address, **said)
+
+
+def _visit(shop: Account) -> None:
+    """What the customers did in the shop: fewer at each step, some of them long ago."""
+    now = timezone.now()
+    happened = []
+    for place, person in enumerate(Customer.objects.for_account(shop).filter(external_id__startswith="demo-")):
+        came = now - timedelta(days=45 if place % 6 == 0 else 20, hours=place)
+        for step, (kind, share) in enumerate(VISITS):
+            if place * 37 % 100 >= share:
+                break
+            order: dict[str, Any] = {"value_minor": 1_400, "currency": shop.currency} if kind == events.ORDER else {}
+            name, at = f"demo-visit-{place}-{step}", came + timedelta(hours=step)
+            happened.append(events.Happened(name, kind, person.pk, occurred_at=at, **order))
+    events.store(shop, happened)
 
 
 def _segment(shop: Account, name: str, criteria: dict[str, Any]) -> Segment:

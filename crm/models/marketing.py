@@ -25,9 +25,9 @@ def new_campaign_id() -> str:
 class MarketingChannel(models.TextChoices):
     """What a marketing campaign may be sent by."""
 
-    EMAIL = "email"
-    SMS = "sms"
-    PUSH = "push"
+    EMAIL = "email", "E-mail"
+    SMS = "sms", "SMS"
+    PUSH = "push", "Push"
 
 
 class MarketingType(models.TextChoices):

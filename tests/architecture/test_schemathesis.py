@@ -26,7 +26,8 @@ CHECKS = [
 ]
 
 
-schema = schemathesis.openapi.from_dict(json.loads(document("json")))
+# Under the gateway's path there are the same doors again.
+schema = schemathesis.openapi.from_dict(json.loads(document("json"))).exclude(path_regex="^/v1/commerce/")
 schema.app = get_wsgi_application()
 ours = {}
 

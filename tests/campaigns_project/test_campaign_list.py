@@ -45,7 +45,7 @@ def test_everything_is_found_by_name_id_promo_and_state(both, page, query, names
 def test_a_line_says_how_far_and_with_what_result(both, page):
     shown = page.get("/campaigns").content.decode()
 
-    for words in ("1 of 1 done", "1 delivered", "0.0% opened", "Sms, Email", both[0].public_id):
+    for words in ("1 of 1 done", "1 delivered", "0.0% opened", "SMS, E-mail", both[0].public_id):
         assert words in shown, words
 
 

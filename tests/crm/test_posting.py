@@ -221,6 +221,7 @@ def test_waits_grow_and_are_never_quite_the_same(tries, seconds, monkeypatch):
     assert len(waits) > 40
 
 
+@pytest.mark.crash
 def test_a_killed_sender_loses_nothing(endpoint, receiver, tmp_path):
     receiver.delays["/in"] = 0.1
     environment = {
