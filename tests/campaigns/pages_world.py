@@ -38,7 +38,8 @@ def ready_template(account, people=3, **fields):
 
 def add(campaign, people, start=1):
     if people:
-        leads.add(campaign, [{"phone_number": f"+1666{campaign.pk % 1000:03d}{n:04d}"} for n in range(start, start + people)])
+        number = f"+1666{campaign.pk % 1000:03d}"
+        leads.add(campaign, [{"phone_number": f"{number}{n:04d}"} for n in range(start, start + people)])
 
 
 def draft(account, people=3, **fields):
