@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
@@ -19,7 +19,7 @@ from providers.base import Credentials, Email, Push, Refused, SmtpServer, Subscr
 from providers.email import credentials_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from uuid import UUID
 
     from dispatch.lane import Call, OpenQuestion
@@ -67,25 +67,37 @@ def not_begun(trouble: Exception) -> Refused:
     return Refused("not_ready", str(trouble) or type(trouble).__name__, retry=True)
 
 
-class MailCaller:
-    """Sends e-mail. One a process."""
+C = TypeVar("C")
 
-    def __init__(self, mailer: Mailer) -> None:
-        self.mailer = mailer
-        self.credentials = Kept(_mail)
+
+class Connected(Generic[C]):
+    """What calls by a merchant's own connection have in common: credentials and words, kept for a while."""
+
+    def __init__(self, look_up: Callable[[int], C]) -> None:
+        self.credentials = Kept(look_up)
         self.words = Kept(words_of)
 
     async def prepare(self, call: Call) -> None:
         """Have the credentials and the words at hand when the call's turn comes."""
-        await self.credentials.get(call.payload["connection"])
-        await self.words.get(call.payload["campaign"])
+        await self.ready(call)
+
+    async def ready(self, call: Call) -> tuple[C, Words]:
+        """May raise what TROUBLE names; nothing has left then."""
+        credentials = await self.credentials.get(call.payload["connection"])
+        return credentials, await self.words.get(call.payload["campaign"])
+
+
+class MailCaller(Connected["MailCredentials"]):
+    """Sends e-mail. One a process."""
+
+    def __init__(self, mailer: Mailer) -> None:
+        super().__init__(_mail)
+        self.mailer = mailer
 
     async def call(self, call: Call) -> Outcome:
         """Send one e-mail, once."""
-        payload = call.payload
         try:
-            credentials = await self.credentials.get(payload["connection"])
-            words = await self.words.get(payload["campaign"])
+            credentials, words = await self.ready(call)
         except TROUBLE as trouble:
             return not_begun(trouble)
         # SendGrid counts who opens; a mail server does not.
@@ -142,25 +154,18 @@ class PushCaller:
         return outcome
 
 
-class TextCaller:
+class TextCaller(Connected[Credentials]):
     """Sends SMS. One a process."""
 
     def __init__(self, texter: Texter) -> None:
+        super().__init__(_twilio)
         self.texter = texter
-        self.credentials = Kept(_twilio)
-        self.words = Kept(words_of)
-
-    async def prepare(self, call: Call) -> None:
-        """Have the credentials and the words at hand when the call's turn comes."""
-        await self.credentials.get(call.payload["connection"])
-        await self.words.get(call.payload["campaign"])
 
     async def call(self, call: Call) -> Outcome:
         """Send one SMS, once."""
         payload = call.payload
         try:
-            credentials = await self.credentials.get(payload["connection"])
-            words = await self.words.get(payload["campaign"])
+            credentials, words = await self.ready(call)
         except TROUBLE as trouble:
             return not_begun(trouble)
         body = written(words, MarketingChannel.SMS, payload).text

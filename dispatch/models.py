@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from typing import Any
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
@@ -64,6 +65,37 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.address} {self.state}"
+
+
+OPEN_STATES = ["calling", "unknown"]
+OPEN = models.Q(state__in=OPEN_STATES)
+
+
+def attempt_constraints(lane: str, *, live: str, pair: str, paired: models.Q = OPEN) -> list[Any]:
+    """The locks of a lane's own table of attempts: one live attempt a row (named `live`), and one a pair of sender and
+    address (named `pair`) of those that are `paired`.
+    """
+    return [
+        SameAccount("row", name=f"{lane}_attempt_row"),
+        models.UniqueConstraint(
+            fields=["row"], condition=models.Q(state__in=["calling", "unknown", "accepted"]), name=live
+        ),
+        models.UniqueConstraint(fields=["sender", "address"], condition=paired, name=pair),
+        models.UniqueConstraint(fields=["uuid"], name=f"{lane}_attempt_uuid"),
+        models.CheckConstraint(
+            name=f"{lane}_attempt_state",
+            condition=models.Q(state__in=["calling", "accepted", "rejected", "unknown", "released"]),
+        ),
+    ]
+
+
+def attempt_indexes(lane: str) -> list[models.Index]:
+    """What senders and the reconciling look attempts up by."""
+    return [
+        models.Index(fields=["row", "id"], name=f"{lane}_attempt_of_row"),
+        models.Index(fields=["sender", "address", "called_at"], name=f"{lane}_attempt_pair"),
+        models.Index(fields=["called_at"], condition=models.Q(state="unknown"), name=f"{lane}_attempt_unknown"),
+    ]
 
 
 class InboxEntry(models.Model):

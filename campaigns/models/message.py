@@ -12,7 +12,7 @@ from campaigns.models.broadcast import Broadcast
 from campaigns.models.campaign import Campaign
 from campaigns.models.conversation import ConversationUser, Message
 from campaigns.models.lead import CampaignLead
-from dispatch.models import Attempt
+from dispatch.models import Attempt, attempt_constraints, attempt_indexes
 from lifecycle.guard import guarded
 from lifecycle.transition import Lifecycle, LifecycleQuerySet, StatusField, transition
 
@@ -165,29 +165,8 @@ class MessageAttempt(Attempt):
 
     class Meta:
         db_table = "campaigns_message_attempt"
-        constraints = [
-            SameAccount("row", name="message_attempt_row"),
-            models.UniqueConstraint(
-                fields=["row"],
-                condition=models.Q(state__in=["calling", "unknown", "accepted"]),
-                name="one_live_attempt",
-            ),
-            models.UniqueConstraint(
-                fields=["sender", "address"],
-                condition=models.Q(state__in=["calling", "unknown"]),
-                name="one_open_pair",
-            ),
-            models.UniqueConstraint(fields=["uuid"], name="message_attempt_uuid"),
-            models.CheckConstraint(
-                name="message_attempt_state",
-                condition=models.Q(state__in=["calling", "accepted", "rejected", "unknown", "released"]),
-            ),
-        ]
-        indexes = [
-            models.Index(fields=["row", "id"], name="message_attempt_of_row"),
-            models.Index(fields=["sender", "address", "called_at"], name="message_attempt_pair"),
-            models.Index(fields=["called_at"], condition=models.Q(state="unknown"), name="message_attempt_unknown"),
-        ]
+        constraints = attempt_constraints("message", live="one_live_attempt", pair="one_open_pair")
+        indexes = attempt_indexes("message")
 
 
 class Click(Owned):

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from accounts.scoping import AccountQuerySet, Owned, SameAccount, owned, parent_key
 from crm.models.marketing import MarketingCampaign, MarketingChannel
-from dispatch.models import Attempt
+from dispatch.models import OPEN_STATES, Attempt, attempt_constraints, attempt_indexes
 from lifecycle.guard import guarded
 from lifecycle.transition import Lifecycle, LifecycleQuerySet, StatusField, transition
 
@@ -170,30 +170,14 @@ class DeliveryAttempt(Attempt):
 
     class Meta:
         db_table = "crm_delivery_attempt"
-        constraints = [
-            SameAccount("row", name="delivery_attempt_row"),
-            models.UniqueConstraint(
-                fields=["row"],
-                condition=Q(state__in=["calling", "unknown", "accepted"]),
-                name="one_live_delivery_attempt",
-            ),
+        constraints = attempt_constraints(
+            "delivery",
+            live="one_live_delivery_attempt",
+            pair="one_open_delivery_pair",
             # An SMS is found in the provider's list by its pair; an e-mail that nobody can ask about blocks no other.
-            models.UniqueConstraint(
-                fields=["sender", "address"],
-                condition=Q(state__in=["calling", "unknown"], address__startswith="+") & ~Q(address__contains="@"),
-                name="one_open_delivery_pair",
-            ),
-            models.UniqueConstraint(fields=["uuid"], name="delivery_attempt_uuid"),
-            models.CheckConstraint(
-                name="delivery_attempt_state",
-                condition=Q(state__in=["calling", "accepted", "rejected", "unknown", "released"]),
-            ),
-        ]
-        indexes = [
-            models.Index(fields=["row", "id"], name="delivery_attempt_of_row"),
-            models.Index(fields=["sender", "address", "called_at"], name="delivery_attempt_pair"),
-            models.Index(fields=["called_at"], condition=Q(state="unknown"), name="delivery_attempt_unknown"),
-        ]
+            paired=Q(state__in=OPEN_STATES, address__startswith="+") & ~Q(address__contains="@"),
+        )
+        indexes = attempt_indexes("delivery")
 
 
 class Attribution(Owned):

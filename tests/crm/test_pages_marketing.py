@@ -81,7 +81,7 @@ def test_four_steps_lead_from_nothing_to_everybody_in_the_audience(api, page):
         ("audience", {"holdout_percent": "100"}, "less than or equal to 99.99"),
         ("audience", {"name": ""}, "This field is required."),
         ("content", {"second": "email"}, "Each channel once"),
-        ("content", {"subject": ""}, "This is needed for Email"),
+        ("content", {"subject": ""}, "This is needed for E-mail"),
         ("content", {"body": "Hi {{shoe_size}}"}, "Nothing is known as shoe_size"),
         ("content", {"cta_url": "http://127.0.0.1/"}, "The host is not a public one."),
         ("content", {"cta_url": ""}, "Say where the button leads."),
