@@ -11,6 +11,7 @@ from django.urls import path
 from django.utils import timezone
 
 from accounts.merchant_page import searched
+from accounts.merchant_progress import people
 from accounts.models import Approval, Connection
 from campaigns import broadcasting
 from campaigns.models import Broadcast, BroadcastStatus, Campaign, CampaignLeadMessage, CampaignStatus
@@ -76,12 +77,12 @@ def attention(account: Account) -> Iterator[dict[str, Any]]:
         .select_related("asked_by")[:MOST_SHOWN]
     ):
         who = asked.asked_by.name or asked.asked_by.email
-        people = words.people(asked.summary.get("people", 0))
+        reached = people(asked.summary.get("people", 0))
         href = f"/campaigns/wa_{asked.target_id}/edit/review"
         yield {
             "tone": "amber",
             "title": f"{who} asks for a second person",
-            "detail": f"To send to {people}.",
+            "detail": f"To send to {reached}.",
             "href": href,
         }
 

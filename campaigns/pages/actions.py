@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.http import Http404
 
+from accounts.merchant_progress import people
 from campaigns import broadcasting
 from campaigns.forms import NameTypedForm, NumberTypedForm, ReasonForm
 from campaigns.models import Broadcast, BroadcastStatus
@@ -64,7 +65,7 @@ class Confirm(WhatsAppPage):
             form=form,
             danger=action == "cancel",
             back=address_of(broadcast),
-            rest=words.people(progress.remaining),
+            rest=people(progress.remaining),
             verb=_verb(broadcast, progress, action),
             cost=progress.remaining * progress.price,
         )
@@ -96,7 +97,7 @@ def _done(broadcast: Broadcast, action: str, *, by: Any, reason: str) -> str:
     was = broadcast.status
     verbs = {"pause": broadcasting.pause, "resume": broadcasting.resume, "cancel": broadcasting.cancel}
     stands = verbs[action](broadcast, by=by, reason=reason)
-    waiting = words.people(stands["remaining"])
+    waiting = people(stands["remaining"])
     if action == "pause":
         return f"Paused. {waiting} waiting; {stands['in_flight']:,} were with Twilio already."
     if action == "resume":

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.http import HttpResponseRedirect, StreamingHttpResponse
 
 from accounts.merchant_page import searched
+from accounts.merchant_progress import GROUPS, moves_of, people
 from campaigns.models import Broadcast, BroadcastStatus, CampaignLeadMessage
 from campaigns.pages import progress as standing
 from campaigns.pages import words
@@ -38,7 +39,7 @@ class BroadcastPage(WhatsAppPage):
         broadcast = self.broadcast(pk)
         if broadcast.status == BroadcastStatus.DRAFT:
             return HttpResponseRedirect(address_of(broadcast, "/edit/review"))
-        moves = standing.moves_of(broadcast)
+        moves = moves_of(broadcast)
         progress = standing.progress_of(broadcast, moves)
         skipped, refused = standing.reasons_of(broadcast)
         first = list(rows_of(broadcast).order_by("pk")[:FIRST_PEOPLE])
@@ -63,7 +64,7 @@ class BroadcastLive(WhatsAppPage):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         broadcast = self.broadcast(pk)
-        progress = standing.progress_of(broadcast, standing.moves_of(broadcast))
+        progress = standing.progress_of(broadcast, moves_of(broadcast))
         return fragment(request, "campaigns/parts/live.html", _live(progress))
 
 
@@ -73,7 +74,7 @@ def _live(progress: Progress) -> dict[str, Any]:
         "broadcast": broadcast,
         "progress": progress,
         "segments": progress.segments(address_of(broadcast, "/people?status=")),
-        "title": words.people(progress.total),
+        "title": people(progress.total),
         "tiles": _tiles(progress),
     }
 
@@ -179,7 +180,7 @@ def rows_of(broadcast: Broadcast) -> MessageQuerySet:
 
 
 def _chosen(rows: MessageQuerySet, status: str, asked: str) -> Any:
-    group = standing.GROUPS.get(status)
+    group = GROUPS.get(status)
     if status:
         rows = rows.filter(status__in=group[1] if group else [status])
     if asked:
@@ -200,9 +201,9 @@ def tabs(progress: Progress, chosen: str) -> list[dict[str, Any]]:
     everybody = {"label": "All", "key": "", "count": progress.total, "here": not chosen}
     groups = [
         {"label": label, "key": key, "count": progress.of(*statuses), "here": chosen == key}
-        for key, (label, statuses) in standing.GROUPS.items()
+        for key, (label, statuses) in GROUPS.items()
     ]
-    single = chosen and chosen not in standing.GROUPS
+    single = chosen and chosen not in GROUPS
     extra = [{"machine": True, "key": chosen, "count": progress.of(chosen), "here": True}] if single else []
     return [everybody, *groups, *extra]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from accounts.merchant_progress import people
 from accounts.models import Connection
 from campaigns.models import Broadcast, Campaign, CampaignStatus
 from campaigns.pages import words
@@ -69,14 +70,14 @@ def _audience(broadcast: Broadcast) -> Iterator[Check]:
     if not net:
         yield {"ok": False, "title": "Nobody will get it", "detail": "Add people first.", **add}
     else:
-        yield {"ok": True, "title": f"{words.people(net)} will get it", "detail": f"Of {net + out:,} on the list."}
+        yield {"ok": True, "title": f"{people(net)} will get it", "detail": f"Of {net + out:,} on the list."}
     if out:
         reasons = [f"{number:,} × {words.left_out(reason).lower()}" for reason, number in found["skips"].items()]
         where = {"href": f"/templates/{broadcast.campaign_id}/people", "action": "See list"}
         is_are = "is" if out == 1 else "are"
         yield {
             "ok": None,
-            "title": f"{words.people(out)} {is_are} left out",
+            "title": f"{people(out)} {is_are} left out",
             "detail": f"{', '.join(reasons)}.",
             **where,
         }

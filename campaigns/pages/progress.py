@@ -9,10 +9,9 @@ from django.conf import settings
 from django.db.models import Count
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.merchant_progress import Tally, counts_by, people, timeline
 from campaigns.models import Broadcast, BroadcastStatus, CampaignLeadMessage, MessageAttempt, MessageStatus
 from campaigns.pages import words
-from campaigns_project.tones import Segment, segments
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -20,13 +19,6 @@ if TYPE_CHECKING:
 
     from lifecycle.history import Move
 
-# The people's tabs: name in the address, label, statuses.
-GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "waiting": ("In progress", ("queued", "sending")),
-    "reached": ("Sent", ("sent", "delivered", "read")),
-    "failed": ("Failed", ("failed", "undelivered")),
-    "left_out": ("Left out", ("skipped",)),
-}
 REACHED = ("sent", "delivered", "read", "undelivered")
 FAILED = ("failed", "undelivered")
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -42,25 +34,13 @@ _TELLS = {
 
 
 @dataclass(frozen=True)
-class Progress:
+class Progress(Tally):
     """People of one broadcast by status, and what follows from that. `seconds` is how long it has been sending."""
 
     broadcast: Broadcast
     counts: Mapping[str, int]
     replied: int = 0
     seconds: float = 0
-
-    def of(self, *statuses: str) -> int:
-        return sum(self.counts.get(status, 0) for status in statuses)
-
-    @property
-    def total(self) -> int:
-        return sum(self.counts.values())
-
-    @property
-    def meant(self) -> int:
-        """People who can get one."""
-        return self.total - self.of("skipped")
 
     @property
     def reached(self) -> int:
@@ -108,7 +88,7 @@ class Progress:
         if status == BroadcastStatus.PAUSED:
             calling = self.of("sending")
             running = f" · {calling:,} still with Twilio" if calling else ""
-            return f"Paused · {words.people(self.remaining)} waiting{running}"
+            return f"Paused · {people(self.remaining)} waiting{running}"
         if status == BroadcastStatus.COMPLETED:
             return f"Everybody has an outcome · took {lasted(self.seconds)}"
         return {"scheduled": "Waits for its time", "cancelled": "Cancelled"}.get(status, "Not started")
@@ -120,10 +100,6 @@ class Progress:
             return "Starting"
         each_second = self.settled / self.seconds
         return f"{each_second * MINUTE:,.0f} a minute · {left(self.remaining / each_second)} left"
-
-    def segments(self, link: str = "") -> list[Segment]:
-        """The stacked bar; its legend leads to these people."""
-        return segments("message", self.counts, link)
 
 
 def left(seconds: float) -> str:
@@ -166,10 +142,8 @@ def all_of(broadcasts: Iterable[Broadcast]) -> list[Progress]:
     """The progress of each row of a list, in one query."""
     listed = list(broadcasts)
     started = [one.pk for one in listed if one.status not in BroadcastStatus.STARTABLE]
-    rows = CampaignLeadMessage.objects.filter(broadcast__in=started).order_by().values_list("broadcast_id", "status")
-    counts: dict[int, dict[str, int]] = {}
-    for pk, status, number in rows.annotate(Count("id")) if started else ():
-        counts.setdefault(pk, {})[status] = number
+    rows = CampaignLeadMessage.objects.filter(broadcast__in=started)
+    counts = counts_by(rows, "broadcast_id") if started else {}
     return [
         Progress(one, planned(one) if one.status in BroadcastStatus.STARTABLE else counts.get(one.pk, {}))
         for one in listed
@@ -183,13 +157,6 @@ def planned(broadcast: Broadcast) -> dict[str, int]:
         MessageStatus.QUEUED: found.get("audience", 0),
         MessageStatus.SKIPPED: sum(found.get("skips", {}).values()),
     }
-
-
-def moves_of(broadcast: Broadcast) -> list[Move]:
-    """The broadcast's history, oldest first."""
-    history: Any = Broadcast.machine.moves
-    moves = history.objects.filter(account_id=broadcast.account_id, row_id=broadcast.pk)
-    return list(moves.order_by("id"))
 
 
 def seconds_sending(moves: Sequence[Move], now: dt.datetime) -> float:
@@ -229,15 +196,4 @@ def unknown_of(broadcast: Broadcast) -> int:
 
 def timeline_of(broadcast: Broadcast, moves: Sequence[Move]) -> list[dict[str, Any]]:
     """What happened to the broadcast, newest first, with who did it."""
-    ids = [by_id for by_id in (*(move.by_id for move in moves), broadcast.created_by_id) if by_id]
-    names: dict[int | None, str] = {user.pk: user.name or user.email for user in User.objects.filter(pk__in=set(ids))}
-    told = [{"title": "Draft begun", "at": broadcast.created_at, "detail": _by(names, broadcast.created_by_id, "")}]
-    for move in moves:
-        title, tone = _TELLS[move.verb]
-        told.append({"title": title, "tone": tone, "at": move.at, "detail": _by(names, move.by_id, move.reason)})
-    return told[::-1]
-
-
-def _by(names: Mapping[int | None, str], by_id: int | None, reason: str) -> str:
-    who = f"By {names[by_id]}" if by_id in names else ""
-    return " · ".join(filter(None, [who, f"“{reason}”" if reason else ""]))
+    return timeline(broadcast, moves, _TELLS)

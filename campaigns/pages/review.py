@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.contrib import messages
 
+from accounts.merchant_progress import people
 from campaigns import broadcasting, drafting
 from campaigns.forms import LaunchForm, TestForm
 from campaigns.pages import checks, words
@@ -52,7 +53,7 @@ class Review(Step):
             return flash(request, "Asked. It goes out when a second person agrees.", request.path)
         number = broadcast.preflight["audience"]
         done = "Scheduled for" if at else "Sending to"
-        return flash(request, f"{done} {words.people(number)}.", address_of(broadcast))
+        return flash(request, f"{done} {people(number)}.", address_of(broadcast))
 
     def _form(self, broadcast: Broadcast, data: Any, **options: Any) -> LaunchForm:
         number = broadcast.preflight["audience"]
@@ -67,7 +68,7 @@ class Review(Step):
             form=form,
             checks=checks.before_sending(broadcast, link),
             button=f"Send {words.messages(number)}",
-            heading=f"Send to {words.people(number)}",
+            heading=f"Send to {people(number)}",
             takes=checks.how_long(broadcast, link),
             approval=drafting.open_approval(broadcast),
             large=drafting.needs_approval(broadcast),
@@ -121,7 +122,7 @@ def changed(change: drafting.AudienceChanged) -> str:
     more = change.details["now"] - change.details["before"]
     if not more:
         return "Something changed since you looked. Look again before you send."
-    return f"{words.people(abs(more)).replace(' ', ' more ' if more > 0 else ' fewer ', 1)} since you looked."
+    return f"{people(abs(more)).replace(' ', ' more ' if more > 0 else ' fewer ', 1)} since you looked."
 
 
 def _said(refusal: Refusal) -> str:

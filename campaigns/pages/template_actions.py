@@ -10,11 +10,12 @@ from django.http import FileResponse, Http404
 from django.utils import timezone
 
 from accounts.merchant_page import searched
+from accounts.merchant_progress import people
 from accounts.roles import Permission
 from campaigns import approval, authoring, leads
 from campaigns.forms import NameTypedForm, PeopleForm, ReasonForm
 from campaigns.models import Campaign, CampaignLead, CampaignStatus
-from campaigns.pages import checks, words
+from campaigns.pages import checks
 from campaigns.pages.broadcast import phone_like
 from campaigns.pages.door import WhatsAppPage
 from campaigns.pages.wizard import taken_in
@@ -117,7 +118,7 @@ class TemplatePeople(WhatsAppPage):
             return self._page(campaign, form, 400)
         if job:
             return flash(request, "The file is being read.", f"/jobs/{job.public_id}?next={request.path}")
-        return flash(request, f"{words.people(added)} added.", request.path)
+        return flash(request, f"{people(added)} added.", request.path)
 
     def _page(self, campaign: Campaign, form: PeopleForm, status: int = 200) -> HttpResponse:
         rows: Any = CampaignLead.objects.of(campaign).with_phone()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.http import HttpResponseRedirect
 
+from accounts.merchant_progress import people
 from campaigns import drafting, importing, leads
 from campaigns.forms import AudienceForm, ValuesForm
 from campaigns.models import Broadcast, BroadcastStatus, Campaign, CampaignLead
@@ -118,11 +119,7 @@ class Audience(Step):
         drafting.include_again(broadcast, again=form.cleaned_data["again"])
         if job:
             return flash(request, "The file is being read.", f"/jobs/{job.public_id}?next={request.path}")
-        return (
-            flash(request, f"{words.people(added)} added.", request.path)
-            if "add" in request.POST
-            else self.on(broadcast)
-        )
+        return flash(request, f"{people(added)} added.", request.path) if "add" in request.POST else self.on(broadcast)
 
     def _page(self, broadcast: Broadcast, form: AudienceForm, status: int = 200) -> HttpResponse:
         active = CampaignLead.objects.of(broadcast.campaign).active().with_phone()

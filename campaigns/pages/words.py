@@ -81,11 +81,6 @@ def language(code: str) -> str:
     return f"{base} ({code.partition('_')[2]})" if base else code
 
 
-def people(number: int) -> str:
-    """1 → 1 person, 1212 → 1,212 people."""
-    return "1 person" if number == 1 else f"{number:,} people"
-
-
 def messages(number: int) -> str:
     """1 → 1 message, 1212 → 1,212 messages."""
     return "1 message" if number == 1 else f"{number:,} messages"

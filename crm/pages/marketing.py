@@ -77,11 +77,6 @@ def what_happened(delivery: Delivery) -> str:
     return f"{said} ({delivery.error_code})" if delivery.error_code else said
 
 
-def people(number: int) -> str:
-    """1 → 1 person, 1212 → 1,212 people."""
-    return "1 person" if number == 1 else f"{number:,} people"
-
-
 def said(refusal: Refusal) -> str:
     """A refusal in one line: its message, and the sentences of its details."""
     sentences = [each for found in refusal.details.values() if isinstance(found, list) for each in found]

@@ -9,13 +9,14 @@ from django.db.models import Q
 from django.http import Http404, HttpResponseRedirect
 
 from accounts.merchant_page import searched
+from accounts.merchant_progress import GROUPS, people
 from accounts.roles import Permission
 from campaigns_project.pages import Cut, flash, fragment, keyed
 from campaigns_project.tones import look_of
 from crm import campaigning, consent, drafting, launching, metrics
 from crm.models import Delivery, MarketingCampaign, MarketingChannel, MarketingStatus
 from crm.pages import marketing_progress as standing
-from crm.pages.marketing import MarketingPage, address_of, left_out, people, what_happened
+from crm.pages.marketing import MarketingPage, address_of, left_out, what_happened
 from crm.pages.marketing_forms import ReasonForm
 from lifecycle.transition import TransitionNotAllowed
 
@@ -91,7 +92,7 @@ class CampaignPeople(MarketingPage):
         chosen, why, asked = request.GET.get("status", ""), request.GET.get("reason", ""), searched(request)
         rows = _rows(campaign)
         if chosen:
-            group = standing.GROUPS.get(chosen)
+            group = GROUPS.get(chosen)
             rows = rows.filter(status__in=group[1] if group else [chosen.replace("\x00", "")])
         if why:
             rows = rows.filter(skip_reason=why.replace("\x00", ""))
@@ -209,7 +210,7 @@ def _described(rows: Any) -> list[Any]:
 def _tabs(progress: Progress, chosen: str) -> list[dict[str, Any]]:
     groups = [
         {"label": label, "key": key, "count": progress.of(*statuses), "here": key == chosen}
-        for key, (label, statuses) in standing.GROUPS.items()
+        for key, (label, statuses) in GROUPS.items()
     ]
     return [{"label": "All", "key": "", "count": progress.total, "here": not chosen}, *groups]
 

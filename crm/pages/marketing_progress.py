@@ -7,25 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count
 
-from accounts.models import User
+from accounts.merchant_progress import Tally, counts_by, moves_of, people, timeline
 from campaigns_project.templatetags.look import money
-from campaigns_project.tones import segments
 from crm import metrics
 from crm.models import Delivery, DeliveryAttempt, DeliveryStatus, MarketingCampaign, MarketingStatus
-from crm.pages.marketing import people
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-    from campaigns_project.tones import Segment
-
-# The people's tabs: name in the address, label, statuses.
-GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "waiting": ("In progress", ("queued", "sending")),
-    "reached": ("Sent", ("sent", "delivered", "read")),
-    "failed": ("Failed", ("failed", "undelivered")),
-    "left_out": ("Left out", ("skipped",)),
-}
 _TELLS = {
     "schedule": ("Scheduled", "blue"),
     "unschedule": ("Back to draft", "grey"),
@@ -37,24 +26,12 @@ _TELLS = {
 
 
 @dataclass(frozen=True)
-class Progress:
+class Progress(Tally):
     """People of one campaign by status, and what came of it (`sums` as in `crm.metrics`)."""
 
     campaign: MarketingCampaign
     counts: Mapping[str, int]
     sums: Mapping[str, int]
-
-    def of(self, *statuses: str) -> int:
-        return sum(self.counts.get(status, 0) for status in statuses)
-
-    @property
-    def total(self) -> int:
-        return sum(self.counts.values())
-
-    @property
-    def meant(self) -> int:
-        """People who can get one."""
-        return self.total - self.of("skipped")
 
     @property
     def settled(self) -> int:
@@ -80,10 +57,6 @@ class Progress:
         if self.campaign.status == MarketingStatus.ACTIVE:
             return f"{waiting} waiting" if self.remaining else "Everybody had their turn"
         return "Not launched yet"
-
-    def segments(self, link: str = "") -> list[Segment]:
-        """The stacked bar; its legend leads to these people."""
-        return segments("message", self.counts, link)
 
     @property
     def tiles(self) -> list[dict[str, Any]]:
@@ -118,10 +91,7 @@ def all_of(campaigns: Iterable[MarketingCampaign]) -> list[Progress]:
     """The progress of each row of a list, in two queries."""
     listed = list(campaigns)
     sums = metrics.sums(listed) if listed else {}
-    counts: dict[int, dict[str, int]] = {}
-    rows = Delivery.objects.filter(campaign__in=listed).order_by().values_list("campaign_id", "status")
-    for pk, status, number in rows.annotate(Count("pk")) if listed else ():
-        counts.setdefault(pk, {})[status] = number
+    counts = counts_by(Delivery.objects.filter(campaign__in=listed), "campaign_id") if listed else {}
     return [Progress(one, counts.get(one.pk, {}), sums[one.pk]) for one in listed]
 
 
@@ -140,19 +110,4 @@ def by_channel(campaign: MarketingCampaign) -> list[tuple[str, int]]:
 
 def timeline_of(campaign: MarketingCampaign) -> list[dict[str, Any]]:
     """What happened to the campaign, newest first, with who did it."""
-    history: Any = MarketingCampaign.machine.moves
-    moves: Sequence[Any] = list(
-        history.objects.filter(account_id=campaign.account_id, row_id=campaign.pk).order_by("id")
-    )
-    ids = {by_id for by_id in (*(move.by_id for move in moves), campaign.created_by_id) if by_id}
-    names = {user.pk: user.name or user.email for user in User.objects.filter(pk__in=ids)}
-
-    def by(who: int | None, reason: str) -> str:
-        said = f"By {names[who]}" if who in names else ""
-        return " · ".join(filter(None, [said, f"“{reason}”" if reason else ""]))
-
-    told = [{"title": "Draft begun", "at": campaign.created_at, "detail": by(campaign.created_by_id, "")}]
-    for move in moves:
-        title, tone = _TELLS[move.verb]
-        told.append({"title": title, "tone": tone, "at": move.at, "detail": by(move.by_id, move.reason)})
-    return told[::-1]
+    return timeline(campaign, moves_of(campaign), _TELLS)

@@ -8,12 +8,13 @@ from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
 
+from accounts.merchant_progress import people
 from accounts.roles import Permission
 from campaigns_project.pages import flash
 from campaigns_project.refusals import Refusal
 from crm import drafting, launching, planning, segments
 from crm.models import MarketingChannel
-from crm.pages.marketing import address_of, left_out, people, said
+from crm.pages.marketing import address_of, left_out, said
 from crm.pages.marketing_forms import LaunchForm
 from crm.pages.marketing_steps import LaunchedError, Step
 from lifecycle.transition import TransitionNotAllowed

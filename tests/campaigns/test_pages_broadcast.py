@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.merchant_progress import moves_of
 from accounts.roles import Role
 from campaigns.models import Broadcast, CampaignLeadMessage
 from campaigns.pages import progress as standing
@@ -263,7 +264,7 @@ def test_pauses_do_not_count_as_sending(api):
     broadcast = BroadcastFactory(account=api.account, status="sending")
     broadcast.pause(by=None)
     broadcast.resume(by=None)
-    start, pause, resume = standing.moves_of(broadcast)
+    start, pause, resume = moves_of(broadcast)
     start.at, pause.at, resume.at = (dt.datetime(2026, 1, 1, 9, minute, tzinfo=dt.UTC) for minute in (0, 5, 20))
 
     assert standing.seconds_sending([start, pause, resume], resume.at + dt.timedelta(minutes=1)) == 360
