@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from campaigns_project.refusals import Forbidden, Invalid
 from crm import outgoing
@@ -27,6 +27,13 @@ HASH_OF = {
     **dict.fromkeys((Channel.PUSH, Channel.MAIL), "own_hash"),
 }
 address_hash = addressing.address_hash
+# A customer's row does not see a first grant that is being written in the same moment, nor that grant the row.
+_FIRST_GRANTS = """
+    SELECT crm_ledger_said(account_id, channel, address_hash) FROM (
+        SELECT DISTINCT account_id, channel, address_hash FROM crm_consententry
+        WHERE customer_id IS NULL AND purpose = 'marketing' AND act = 'granted'
+            AND at > clock_timestamp() - interval '10 minutes'
+    ) AS fresh ORDER BY account_id, address_hash"""
 
 
 def phone_hash(account_id: int, phone: str) -> str:
@@ -51,6 +58,12 @@ def hashes_of(customer: Customer) -> dict[str, str]:
         for channel in Channel.values
         if (address := address_of(customer, channel))
     }
+
+
+def let_in_first_grants() -> None:
+    """Let those into their opt-in columns who were first written in the moment of their first grant."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST_GRANTS)
 
 
 def standing(account_id: int, customers: Iterable[Customer]) -> dict[int, dict[str, dict[str, Any]]]:

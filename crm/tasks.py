@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import shared_task
 
-from crm import first_touch, outgoing, redeeming, refreshing
+from crm import consent, first_touch, outgoing, redeeming, refreshing
 
 # A segment is at most this much, and one turn of the clock, behind its customers.
 FRESH_S = 60
@@ -32,5 +32,6 @@ def forget_old_webhooks_out(**_later: Any) -> None:
 
 @shared_task(expires=15)
 def refresh_segments(**_later: Any) -> None:
-    """Bring the segments up to date that were not looked at for a minute."""
+    """Bring the segments up to date that were not looked at for a minute, with everybody's consent."""
+    consent.let_in_first_grants()
     refreshing.refresh_due(FRESH_S)

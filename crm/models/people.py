@@ -174,7 +174,14 @@ class ConsentEntry(Owned):
                 name="consent_is_granted_or_withdrawn", condition=models.Q(act__in=["granted", "withdrawn"])
             ),
         ]
-        indexes = [models.Index(fields=["account", "address_hash", "-id"], name="consent_of_address")]
+        indexes = [
+            models.Index(fields=["account", "address_hash", "-id"], name="consent_of_address"),
+            models.Index(
+                fields=["at"],
+                condition=models.Q(customer=None, purpose="marketing", act="granted"),
+                name="consent_of_nobody_known",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.channel} {self.act}"

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from campaigns import broadcasting
 from campaigns.models import CampaignLeadMessage
-from crm import erasing, events, people
+from crm import consent, erasing, events, people, tasks
 from crm.models import Customer, Event
 from tests.factories import (
     AccountFactory,
@@ -80,6 +80,19 @@ def test_events_and_customers_of_others_wait_for_nobody():
     with transaction.atomic():
         people.create(account, {"phone": PHONE})
         Meanwhile(lambda: happened(other)).done()
+
+
+def test_a_first_grant_in_the_moment_its_customer_is_written_counts_by_the_clocks_next_turn():
+    account = AccountFactory()
+    with transaction.atomic():
+        customer = CustomerFactory(account=account, email="anna@example.test")
+        Meanwhile(lambda: consent.grant(account, channel="email", address=customer.email, source="form")).done()
+    customer.refresh_from_db()
+    assert customer.email_opt_in is False  # neither saw the other
+
+    tasks.refresh_segments()
+    customer.refresh_from_db()
+    assert customer.email_opt_in is True
 
 
 @pytest.mark.parametrize("first", ["start", "erasure"])
