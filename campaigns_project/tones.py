@@ -63,6 +63,8 @@ job          queued blue ring Waiting | running indigo half Running | done green
 attempt      calling indigo half Calling | accepted green dot Accepted | rejected red x Refused
              | unknown orange ring Not known yet | released grey dash Released
 inbox        waiting blue ring Waiting | applied green dot Applied | no_effect grey dash No effect | failed red x Failed
+trial        waiting blue ring Waiting | calling indigo half Sending | sent green dot Sent
+             | refused red x Not sent | unknown orange ring Not known yet
 promo        active green dot Active | scheduled blue ring Scheduled | expired grey dash Expired
              | exhausted amber bars Used up | disabled red x Disabled
 promo_use    reserved indigo half Held | redeemed green dot Redeemed | given_back grey dash Given back

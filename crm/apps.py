@@ -16,7 +16,7 @@ class CrmConfig(AppConfig):
 
 def _send() -> None:
     """What leaves this house from here."""
-    from crm import delivering, posting
+    from crm import delivering, posting, trying
     from crm.models import MarketingChannel
     from dispatch import lane
 
@@ -24,6 +24,8 @@ def _send() -> None:
     lane.register(delivering.LANES[MarketingChannel.SMS], delivering.text_lane)
     lane.register(delivering.LANES[MarketingChannel.PUSH], delivering.push_lane)
     lane.also(posting.PROVIDER, posting.WebhookSender)
+    # Tests by any channel leave with the e-mail.
+    lane.also("email", trying.TrialSender)
 
 
 def _work() -> None:
@@ -33,10 +35,11 @@ def _work() -> None:
 
 def _receive() -> None:
     """What providers post here."""
-    from crm import feedback, ingestion, responding
+    from crm import feedback, ingestion, responding, trials
 
     ingestion.listen()
     feedback.listens(responding.hear)
+    feedback.sets_aside(trials.heard)
 
 
 def _follow() -> None:
@@ -53,7 +56,7 @@ def _follow() -> None:
 
 def _forget() -> None:
     """Who holds something of a person that an erasure blanks."""
-    from crm import erasing, exporting, forgetting, ingestion, outgoing, segments, texting
+    from crm import erasing, exporting, forgetting, ingestion, outgoing, segments, texting, trials
 
-    for holder in (outgoing, forgetting, exporting, ingestion, segments, texting):
+    for holder in (outgoing, forgetting, exporting, ingestion, segments, texting, trials):
         erasing.also(holder.forget)

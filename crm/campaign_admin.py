@@ -12,12 +12,13 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from campaigns_project.admin.lists import age, chosen
+from campaigns_project.admin.rows import OperatorAdmin
 from campaigns_project.admin.shown import Happening, chip_of, readable
 from campaigns_project.templatetags import look
 from campaigns_project.tones import segments
 from crm import campaign_words, launching, metrics
 from crm.delivering import LANES
-from crm.models import Delivery, DeliveryAttempt, MarketingCampaign, MarketingStatus
+from crm.models import Delivery, DeliveryAttempt, MarketingCampaign, MarketingStatus, Trial
 from dispatch.admin import AttemptAdmin
 from dispatch.moving_admin import Attempts, MovingAdmin, tried
 from lifecycle.models import Lease
@@ -139,3 +140,17 @@ class DeliveryAdmin(MovingAdmin):
 @admin.register(DeliveryAttempt)
 class DeliveryAttemptAdmin(AttemptAdmin):
     console = "message"
+
+
+@admin.register(Trial)
+class TrialAdmin(OperatorAdmin):
+    """Messages that merchants sent to themselves; kept for a month."""
+
+    list_display = ("public_id", "campaign", "channel", "address", "chip", "code", "account", "created_at")
+    list_filter = ("status", "channel")
+    list_select_related = ("account", "campaign")
+    search_fields = ("^public_id", "^address")
+    fields = ("account", "campaign", "public_id", "channel", "address", "chip", "code", "provider_id", "asked_by",
+              "created_at", "called_at", "ended_at")  # fmt: skip
+
+    chip = chip_of("trial")

@@ -69,18 +69,46 @@ def listens(listener: Listener) -> None:
     _listeners.append(listener)
 
 
+Aside = Callable[["Account", Sequence[Feedback]], "set[UUID]"]
+_aside: list[Aside] = []
+
+
+def sets_aside(hear: Aside) -> None:
+    """`hear(account, reports)` returns the calls that were tests: what is reported of them is no event, though who opts
+    out by them has opted out. Call this in AppConfig.ready().
+    """
+    _aside.append(hear)
+
+
 def take(account: Account, reports: Sequence[Feedback]) -> list[bool]:
     """Take reports in, in the order they came. True for each that is news."""
     if not reports:
         return []
     with transaction.atomic():
-        abouts = _about(account, reports)
-        fresh = _fresh(account, reports)
-        news = {report.key: _happened(report, about) for report, about in zip(reports, abouts, strict=True)}
-        events.store(account, [happened for key, happened in news.items() if key in fresh])
-        for report in {report.key: report for report in reports if report.key in fresh}.values():
-            _obey(account, report)
-    return [report.key in fresh for report in reports]
+        aside = _set_aside(account, reports)
+        counted = [report for report in reports if report.key not in aside]
+        news = _counted(account, counted) if counted else set()
+    return [report.key in news | aside for report in reports]
+
+
+def _set_aside(account: Account, reports: Sequence[Feedback]) -> set[str]:
+    """The keys of reports of tests."""
+    tests = {call for hear in _aside for call in hear(account, reports)}
+    found = [report for report in reports if report.attempt in tests]
+    for report in found:
+        _obey(account, report)
+    return {report.key for report in found}
+
+
+def _counted(account: Account, reports: Sequence[Feedback]) -> set[str]:
+    """The keys of those that are news."""
+    abouts = _about(account, reports)
+    fresh = _fresh(account, reports)
+    news = {report.key: _happened(report, about) for report, about in zip(reports, abouts, strict=True)}
+    events.store(account, [happened for key, happened in news.items() if key in fresh])
+    for report in {report.key: report for report in reports if report.key in fresh}.values():
+        _obey(account, report)
+    return fresh
 
 
 def _about(account: Account, reports: Sequence[Feedback]) -> list[About | None]:

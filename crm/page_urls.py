@@ -40,6 +40,7 @@ urlpatterns = [
     path("campaigns/new/marketing", marketing_steps.NewMarketing.as_view(), name="page-new-marketing"),
     path(CAMPAIGN, marketing_campaign.Campaign.as_view(), name="page-marketing"),
     path(f"{CAMPAIGN}/live", marketing_campaign.CampaignLive.as_view(), name="page-marketing-live"),
+    path(f"{CAMPAIGN}/export", marketing_campaign.ExportPeople.as_view(), name="page-marketing-export"),
     path(f"{CAMPAIGN}/people", marketing_campaign.CampaignPeople.as_view(), name="page-marketing-people"),
     path(
         f"{CAMPAIGN}/people/<row:delivery>", marketing_campaign.PersonOfCampaign.as_view(), name="page-marketing-person"
@@ -53,6 +54,7 @@ urlpatterns = [
     path(f"{CAMPAIGN}/edit/content", marketing_steps.Content.as_view(), name="page-marketing-content"),
     path(f"{CAMPAIGN}/edit/offer", marketing_steps.Offer.as_view(), name="page-marketing-offer"),
     path(f"{CAMPAIGN}/edit/review", marketing_review.Review.as_view(), name="page-marketing-review"),
+    path(f"{CAMPAIGN}/edit/test", marketing_review.TestSend.as_view(), name="page-marketing-test"),
     path(f"{CAMPAIGN}/edit/decide", marketing_review.Decide.as_view(), name="page-marketing-decide"),
     path("promos", promos.Promos.as_view(), name="page-promos"),
     path("promos/new", promos.NewPromo.as_view(), name="page-new-promo"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import shared_task
 
-from crm import consent, first_touch, outgoing, redeeming, refreshing
+from crm import consent, first_touch, outgoing, redeeming, refreshing, trials
 
 # A segment is at most this much, and one turn of the clock, behind its customers.
 FRESH_S = 60
@@ -26,8 +26,9 @@ def fold_funnels(**_later: Any) -> None:
 
 @shared_task
 def forget_old_webhooks_out(**_later: Any) -> None:
-    """Forget webhooks to merchants after a month."""
+    """Forget webhooks to merchants, and test messages, after a month."""
     outgoing.forget_old()
+    trials.forget_old()
 
 
 @shared_task(expires=15)

@@ -15,6 +15,7 @@ from crm.api import (
     promos,
     segments,
     subscriptions,
+    trials,
     webhook_endpoints,
 )
 
@@ -39,6 +40,8 @@ _marketing = [
         route("campaigns", campaigns.Campaigns),
         route("campaigns/<str:campaign_id>/status", campaigns.CampaignStatus),
         route("campaigns/<str:campaign_id>/deliveries", campaigns.Deliveries),
+        route("campaigns/<str:campaign_id>/export", campaigns.Export),
+        route("campaigns/<str:campaign_id>/test", trials.Trials),
         # Whatever stands there: what is no campaign is answered as one that is not found.
         route("campaigns/<path:campaign_id>", campaigns.OneCampaign),
         route("promos", promos.Promos),

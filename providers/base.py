@@ -129,7 +129,7 @@ class Messenger(Protocol):
 class TextMessage:
     """One SMS. `to` and `sender` are E.164; `sender` may be the provider's id of many senders, or letters.
 
-    `key` is our attempt's id. `callback_url` is told what became of the message.
+    `key` is our attempt's id. `callback_url` is told what became of the message; "" for nobody.
     """
 
     to: str

@@ -38,6 +38,7 @@ from crm.models import (
     PromoUse,
     PushSubscription,
     Segment,
+    Trial,
     WebhookDelivery,
     WebhookEndpoint,
 )
@@ -355,6 +356,23 @@ class DeliveryFactory(_Factory):
     address_hash = factory.LazyAttribute(lambda row: address_hash(row.account.pk, row.channel, row.address))
     skip_reason = factory.LazyAttribute(lambda row: "no_consent" if row.status == "skipped" else "")
     status = None
+
+
+class TrialFactory(_Factory):
+    """A test message that waits."""
+
+    class Meta:
+        model = Trial
+
+    account = factory.SubFactory(AccountFactory)
+    campaign = factory.SubFactory(MarketingCampaignFactory, account=factory.SelfAttribute("..account"))
+    channel = "email"
+    address = factory.Sequence(lambda n: f"colleague{n}@example.test")
+    address_hash = factory.LazyAttribute(lambda row: address_hash(row.account.pk, row.channel, row.address))
+
+    @classmethod
+    def _create(cls, model_class, *args, **fields):
+        return model_class.objects.create(*args, **fields)
 
 
 class DeliveryAttemptFactory(MessageAttemptFactory):

@@ -24,6 +24,7 @@ from crm.models.people import (
 from crm.models.promo import Promo, PromoShare, PromoStatus, PromoType, PromoUse
 from crm.models.push import PushSubscription
 from crm.models.segment import AudienceLimit, Segment, SegmentMember, SegmentType
+from crm.models.trial import Trial, TrialStatus
 
 __all__ = [
     "Attribution",
@@ -56,6 +57,8 @@ __all__ = [
     "SegmentType",
     "Stage",
     "Suppression",
+    "Trial",
+    "TrialStatus",
     "WebhookDelivery",
     "WebhookEndpoint",
     "new_customer_id",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.db import transaction
 from django.db.models import Q
@@ -13,7 +14,7 @@ from accounts.merchant_progress import GROUPS, people
 from accounts.roles import Permission
 from campaigns_project.pages import Cut, flash, fragment, keyed
 from campaigns_project.tones import look_of
-from crm import campaigning, consent, drafting, launching, metrics
+from crm import campaigning, consent, drafting, launching, listing, metrics
 from crm.models import Delivery, MarketingCampaign, MarketingChannel, MarketingStatus
 from crm.pages import marketing_progress as standing
 from crm.pages.marketing import MarketingPage, address_of, left_out, what_happened
@@ -22,6 +23,7 @@ from lifecycle.transition import TransitionNotAllowed
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
+    from django.http.response import HttpResponseBase
 
     from crm.models.delivery import DeliveryQuerySet
     from crm.pages.marketing_progress import Progress
@@ -90,12 +92,7 @@ class CampaignPeople(MarketingPage):
     def get(self, request: HttpRequest, campaign_id: str) -> HttpResponse:
         campaign = self.campaign(campaign_id)
         chosen, why, asked = request.GET.get("status", ""), request.GET.get("reason", ""), searched(request)
-        rows = _rows(campaign)
-        if chosen:
-            group = GROUPS.get(chosen)
-            rows = rows.filter(status__in=group[1] if group else [chosen.replace("\x00", "")])
-        if why:
-            rows = rows.filter(skip_reason=why.replace("\x00", ""))
+        rows = _rows(campaign).filter(**_wanted(chosen, why))
         if asked:
             rows = rows.filter(Q(address__istartswith=asked) | Q(customer__first_name__istartswith=asked))
         page = keyed(rows, request)
@@ -108,7 +105,17 @@ class CampaignPeople(MarketingPage):
             q=asked,
             chosen=chosen,
             why=left_out(why) if why else "",
+            asked=urlencode({name: value for name, value in (("status", chosen), ("reason", why)) if value}),
         )
+
+
+class ExportPeople(MarketingPage):
+    """`/campaigns/camp_…/export`: the same people as CSV, streamed."""
+
+    def get(self, request: HttpRequest, campaign_id: str) -> HttpResponseBase:
+        campaign = self.campaign(campaign_id)
+        wanted = _wanted(request.GET.get("status", ""), request.GET.get("reason", ""))
+        return listing.as_file(campaign, by=self.user, **wanted)
 
 
 class PersonOfCampaign(MarketingPage):
@@ -198,6 +205,17 @@ def _rows(campaign: MarketingCampaign) -> DeliveryQuerySet:
     """The campaign's people with their names."""
     rows: Any = Delivery.objects.of(campaign).with_outcome().select_related("customer")
     return rows  # type: ignore[no-any-return]  # a DeliveryQuerySet, whatever the stubs make of it
+
+
+def _wanted(status: str, reason: str) -> dict[str, Any]:
+    """Filters of deliveries: a tab or one status, and why somebody was left out."""
+    wanted: dict[str, Any] = {}
+    if status:
+        group = GROUPS.get(status)
+        wanted["status__in"] = group[1] if group else [status.replace("\x00", "")]
+    if reason:
+        wanted["skip_reason"] = reason.replace("\x00", "")
+    return wanted
 
 
 def _described(rows: Any) -> list[Any]:

@@ -12,10 +12,13 @@ from django.utils import timezone
 
 from campaigns_project.refusals import Invalid
 from crm.models import Audience, MarketingChannel, MarketingType, Segment
+from crm.trials import MOST_AT_ONCE
 from crm.wording import KEYS
 from providers.urls import check_url
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from accounts.models import Account
     from campaigns_project.refusals import Refusal
     from crm.models import MarketingCampaign
@@ -213,6 +216,28 @@ class LaunchForm(forms.Form):
         if digits != str(self.expected):
             raise ValidationError(f"Type {self.expected:,} to go on.")
         return digits
+
+
+class TestForm(forms.Form):
+    """A message to oneself before it goes to people."""
+
+    __test__ = False  # no test case, whatever its name says
+
+    channel = forms.ChoiceField(label="By")
+    to = forms.CharField(
+        max_length=1_000,
+        label="To",
+        help_text=f"Up to {MOST_AT_ONCE}, with commas: e-mail addresses of your colleagues, for SMS phone numbers",
+    )
+
+    def __init__(self, *args: Any, channels: Sequence[str], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["channel"] = forms.ChoiceField(
+            label="By", choices=[(each, MarketingChannel(each).label) for each in channels]
+        )
+
+    def clean_to(self) -> list[str]:
+        return [each.strip() for each in self.cleaned_data["to"].split(",") if each.strip()]
 
 
 class ReasonForm(forms.Form):

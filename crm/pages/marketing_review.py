@@ -12,10 +12,10 @@ from accounts.merchant_progress import people
 from accounts.roles import Permission
 from campaigns_project.pages import flash
 from campaigns_project.refusals import Refusal
-from crm import drafting, launching, planning, segments
-from crm.models import MarketingChannel
+from crm import drafting, launching, planning, segments, trials
+from crm.models import MarketingChannel, Trial
 from crm.pages.marketing import address_of, left_out, said
-from crm.pages.marketing_forms import LaunchForm
+from crm.pages.marketing_forms import LaunchForm, TestForm
 from crm.pages.marketing_steps import LaunchedError, Step
 from lifecycle.transition import TransitionNotAllowed
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from crm.models import MarketingCampaign
 
 Check = dict[str, Any]
+TESTS_SHOWN = 5
 # Where what stands in the way is put right.
 MENDED = {"segment_id": "audience", "channels": "content", "schedule.end_date": "offer"}
 
@@ -94,7 +95,28 @@ class Review(Step):
             button=f"Ask to reach {people(number)}" if asks else f"{verb} {people(number)}",
             approval=drafting.open_approval(campaign),
             later=drafting.starts_later(campaign),
+            test_form=TestForm(channels=campaign.channels, initial={"to": self.user.email}),
+            tests=Trial.objects.for_account(self.account).filter(campaign=campaign).order_by("-pk")[:TESTS_SHOWN],
         )
+
+
+class TestSend(Step):
+    """The message as it is now, to oneself."""
+
+    needs = {"POST": Permission.SEND}
+
+    def post(self, request: HttpRequest, campaign_id: str) -> HttpResponse:
+        campaign = self.draft(campaign_id)
+        review = address_of(campaign, "/edit/review")
+        form = TestForm(request.POST, channels=campaign.channels)
+        if not form.is_valid():
+            sentences = [str(each) for found in form.errors.values() for each in found]
+            return flash(request, " ".join(sentences), review, level=messages.ERROR)
+        try:
+            done = trials.send(campaign, **form.cleaned_data, by=self.user)
+        except Refusal as refusal:
+            return flash(request, said(refusal), review, level=messages.ERROR)
+        return flash(request, f"On its way to {', '.join(trial.address for trial in done)}.", review)
 
 
 class Decide(Step):

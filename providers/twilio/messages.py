@@ -176,7 +176,7 @@ def _sms_form(text: TextMessage) -> bytes:
     """The fields in the SDK's order."""
     sender = "MessagingServiceSid" if _SERVICE_SID.fullmatch(text.sender) else "From"
     fields = {"To": text.to, "StatusCallback": text.callback_url, sender: text.sender, "Body": text.body}
-    return urlencode(fields).encode()
+    return urlencode({name: value for name, value in fields.items() if value}).encode()
 
 
 _quoted_once = lru_cache(maxsize=1024)(quote_plus)

@@ -20,6 +20,7 @@ from tests.factories import (
     PromoFactory,
     PushSubscriptionFactory,
     SegmentFactory,
+    TrialFactory,
     WebhookDeliveryFactory,
     WebhookEndpointFactory,
 )
@@ -79,6 +80,14 @@ def _deliveries(base):
     return listed
 
 
+def _trials(base):
+    def listed(account):
+        campaign = MarketingCampaignFactory(account=account)
+        return f"{base}/campaigns/{campaign.public_id}/test", lambda: TrialFactory(campaign=campaign)
+
+    return listed
+
+
 def _promos(base):
     return lambda account: (f"{base}/promos", lambda: PromoFactory(account=account))
 
@@ -120,6 +129,7 @@ LISTS |= {f"{base}/promos": _promos(base) for base in MARKETING}
 LISTS |= {f"{base}/webhooks/<str:provider>/events": _came_in(base) for base in MARKETING}
 LISTS |= {f"{base}/campaigns": _campaigns(base) for base in MARKETING}
 LISTS |= {f"{base}/campaigns/<str:campaign_id>/deliveries": _deliveries(base) for base in MARKETING}
+LISTS |= {f"{base}/campaigns/<str:campaign_id>/test": _trials(base) for base in MARKETING}
 LISTS |= {f"{base}/segments": _segments(base) for base in MARKETING}
 LISTS |= {f"{base}/segments/<str:segment_id>/members": _members(base) for base in MARKETING}
 

@@ -134,6 +134,7 @@ def build(owner: int = THEIRS) -> Membership:
     )
     delivery = factories.DeliveryFactory(**owned, campaign=marketing, customer=customer, address=phone(owner))
     factories.DeliveryAttemptFactory(**owned, row=delivery, uuid=uuid.UUID(int=owner), state="released")
+    factories.TrialFactory(**owned, campaign=marketing, address=f"{mark(owner)}@example.test")
     factories.PromoUseFactory(**owned, promo=promo, public_id=use_id(owner), order_id=mark(owner), person=mark(owner))
     endpoint = factories.WebhookEndpointFactory(**owned, public_id=endpoint_id(owner), description=mark(owner))
     factories.WebhookDeliveryFactory(
