@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.forms.models import BaseInlineFormSet
 from django.urls import reverse
 
-from accounts import onboarding
+from accounts import connections, onboarding
 from accounts.models import Account, Approval, Connection, Membership, User
 from accounts.roles import Permission
 from campaigns_project.admin import Tile, tile
@@ -138,7 +138,17 @@ class ConnectionAdmin(OperatorAdmin):
     def try_again(self, connection: Connection, said: Said) -> None:  # noqa: ARG002 (an act)
         Connection.objects.filter(pk=connection.pk).update(refused_at=None)
 
-    acts: ClassVar[list[Act]] = [try_again]
+    @act(
+        "Disconnect",
+        "The credentials are forgotten, campaigns that need them pause, and the provider's webhooks are refused.",
+        asks=Permission.SETTINGS,
+        many=False,
+        removes=True,
+    )
+    def disconnect(self, connection: Connection, said: Said) -> None:
+        connections.disconnect(connection.account, connection.provider, by=said.by, reason=said.reason)
+
+    acts: ClassVar[list[Act]] = [try_again, disconnect]
 
 
 @admin.register(Approval)

@@ -11,14 +11,43 @@ from campaigns_project.models import AuditEntry
 from campaigns_project.refusals import Conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from accounts.models import Account
+
+    Follower = Callable[..., None]
+
+# What merchants call the providers.
+NAMES = {"sendgrid": "SendGrid", "smtp": "The mail server", "twilio": "Twilio", "mailchimp": "Mailchimp",
+         "hubspot": "HubSpot"}  # fmt: skip
+_followers: list[Follower] = []
 
 
 class ConnectionTaken(Conflict):
     code = "connection_taken"
     message = "Another account uses these credentials or this sender."
+
+
+def on_disconnect(follow: Follower) -> None:
+    """`follow(account, provider, by=…, reason=…)` runs in the transaction in which the account lets a provider go: stop
+    what needs it, forget what it was trusted by. Call this in AppConfig.ready().
+    """
+    _followers.append(follow)
+
+
+def disconnect(account: Account, provider: str, *, by: Any, reason: str = "") -> None:
+    """Forget the account's credentials at `provider` and all that came of them. Doing so twice changes nothing.
+
+    Nothing is sent through it after the next turn of the senders; what is being handed over cannot be called back.
+    """
+    said = f"{NAMES.get(provider, provider)} was disconnected{f': {reason}' if reason else ''}"[:200]
+    with transaction.atomic():
+        Connection.objects.for_account(account).filter(provider=provider).delete()
+        for follow in _followers:
+            follow(account, provider, by=by, reason=said)
+        AuditEntry.objects.create(
+            account=account, actor=by, action="disconnect", target=f"{provider} connection", reason=reason
+        )
 
 
 def connect(

@@ -7,12 +7,23 @@ class CampaignsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import onboarding
-        from campaigns import approval, authoring, conversations, forgetting, from_segment, importing, sending, telling  # noqa: F401 (registers the import)
+        from accounts import connections, onboarding
+        from campaigns import (  # noqa: F401 (each registers what its jobs run)
+            approval,
+            authoring,
+            broadcasting,
+            conversations,
+            forgetting,
+            from_segment,
+            importing,
+            sending,
+            telling,
+        )
         from crm import erasing, exporting, gating, timeline
         from dispatch import inbox, lane
 
         onboarding.on_opening(authoring.onboard)
+        connections.on_disconnect(broadcasting.cut_off)
         erasing.also(forgetting.forget)
         exporting.also("whatsapp", telling.told)
         timeline.tells(conversations.TOLD)

@@ -129,6 +129,12 @@ def pause(broadcast: Broadcast, *, by: Actor | None, reason: str = "") -> dict[s
     return standing(broadcast)
 
 
+def cut_off(account: Account, provider: str, *, by: Actor | None, reason: str) -> None:
+    """A provider is gone: pause what is sent through it (`accounts.connections.on_disconnect`)."""
+    if provider == "twilio":
+        Broadcast.objects.for_account(account).sending().transition("pause", by=by, reason=reason)
+
+
 def resume(broadcast: Broadcast, *, by: Actor | None, reason: str = "") -> dict[str, Any]:
     """Go on with the rest."""
     broadcast.resume(by=by, reason=reason)

@@ -16,7 +16,8 @@ class CrmConfig(AppConfig):
 
 def _send() -> None:
     """What leaves this house from here."""
-    from crm import delivering, posting, trying
+    from accounts import connections
+    from crm import delivering, launching, posting, trying
     from crm.models import MarketingChannel
     from dispatch import lane
 
@@ -24,6 +25,7 @@ def _send() -> None:
     lane.register(delivering.LANES[MarketingChannel.SMS], delivering.text_lane)
     lane.register(delivering.LANES[MarketingChannel.PUSH], delivering.push_lane)
     lane.also(posting.PROVIDER, posting.WebhookSender)
+    connections.on_disconnect(launching.cut_off)
     # Tests by any channel leave with the e-mail.
     lane.also("email", trying.TrialSender)
 

@@ -6,6 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from accounts import connections
+from accounts.models import Connection
 from campaigns_project.refusals import NotFound, Refusal
 from crm import ingestion, payloads
 from crm.payloads import PROVIDERS
@@ -32,6 +34,13 @@ class Standing:
     name: str
     events: tuple[str, ...]
     connection: WebhookConnection | None
+    # Whether it is also sent through.
+    carries: bool = False
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything of it could be forgotten."""
+        return self.carries or self.connection is not None
 
     @property
     def url(self) -> str:
@@ -51,7 +60,8 @@ class Secret:
 def standings(account: Account) -> list[Standing]:
     """Every provider we can hear from, connected or not."""
     known = {each.provider: each for each in WebhookConnection.objects.for_account(account)}
-    return [Standing(each, it.name, it.events, known.get(each)) for each, it in PROVIDERS.items()]
+    carry = set(Connection.objects.for_account(account).values_list("provider", flat=True))
+    return [Standing(each, it.name, it.events, known.get(each), each in carry) for each, it in PROVIDERS.items()]
 
 
 def standing(account: Account, provider: str) -> Standing:
@@ -72,6 +82,15 @@ def change_secret(account: Account, provider: str, given: str, *, by: Any) -> Se
     kind = WebhookSecret.Kind.PUBLIC_KEY if is_key else WebhookSecret.Kind.SHARED
     done = keyring.rotate(account, provider, given=given, kind=kind, by=by)
     return Secret(provider, address_of(done.connection, secret=done.secret), done.secret, done.old_until)
+
+
+def disconnect(account: Account, provider: str, *, by: Any) -> None:
+    """Let a provider go: its credentials and secrets are forgotten, what needs it pauses, and its webhooks are refused.
+
+    What came before stays. Raises NotFound.
+    """
+    standing(account, provider)
+    connections.disconnect(account, provider, by=by)
 
 
 def came_in(account: Account, provider: str) -> QuerySet[InboxEntry]:

@@ -38,6 +38,7 @@ from lifecycle.transition import TransitionNotAllowed
 if TYPE_CHECKING:
     from accounts.models import Account, Approval, User
     from crm.models import Segment
+    from crm.models.marketing import MarketingQuerySet
     from lifecycle.transition import Actor
 
 APPROVAL = "marketing_campaign"
@@ -78,8 +79,12 @@ def move(campaign: MarketingCampaign, status: str, *, by: User, reason: str = ""
     if verb == "complete":
         complete(campaign, by=by, reason=reason)
     else:
-        campaign.perform(verb, by=by, reason=reason)
+        {"pause": pause, "resume": resume, "unschedule": _unschedule}[verb](campaign, by=by, reason=reason)
     return None
+
+
+def _unschedule(campaign: MarketingCampaign, *, by: Actor | None, reason: str) -> None:
+    campaign.unschedule(by=by, reason=reason)
 
 
 def launch(campaign: MarketingCampaign, *, by: Actor | None) -> MarketingCampaign:
@@ -112,8 +117,22 @@ def pause(campaign: MarketingCampaign, *, by: Actor | None, reason: str = "") ->
     campaign.pause(by=by, reason=reason)
 
 
+def cut_off(account: Account, provider: str, *, by: Actor | None, reason: str) -> None:
+    """A provider is gone: pause what is sent through it (`accounts.connections.on_disconnect`)."""
+    needing(account, provider).transition("pause", by=by, reason=reason)
+
+
+def needing(account: Account, provider: str) -> MarketingQuerySet:
+    """The active campaigns that are sent, at least in part, through a provider."""
+    carried = [channel.value for channel, carriers in CARRIERS.items() if provider in carriers]
+    return MarketingCampaign.objects.active().for_account(account).filter(channels__overlap=carried)
+
+
 def resume(campaign: MarketingCampaign, *, by: Actor | None, reason: str = "") -> None:
-    """Go on with the rest."""
+    """Go on with the rest. Raises CampaignNotReady while a channel of it has no working connection."""
+    missing = {name: said for name, said in obstacles(campaign).items() if name.startswith("connection.")}
+    if campaign.status == MarketingStatus.PAUSED and missing:
+        raise CampaignNotReady("The campaign cannot go on yet.", details=missing)
     campaign.resume(by=by, reason=reason)
 
 

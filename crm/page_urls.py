@@ -37,6 +37,7 @@ urlpatterns = [
     path("o/<str:token>.gif", leaving.Opened.as_view(), name="page-opened"),
     path("integrations", integrations.Providers.as_view(), name="page-integrations"),
     path("integrations/<slug:provider>", integrations.OneProvider.as_view(), name="page-integration"),
+    path("integrations/<slug:provider>/disconnect", integrations.Disconnect.as_view(), name="page-disconnect"),
     path("campaigns/new/marketing", marketing_steps.NewMarketing.as_view(), name="page-new-marketing"),
     path(CAMPAIGN, marketing_campaign.Campaign.as_view(), name="page-marketing"),
     path(f"{CAMPAIGN}/live", marketing_campaign.CampaignLive.as_view(), name="page-marketing-live"),

@@ -103,6 +103,12 @@ def rotate(account: Account, provider: str, *, given: str = "", kind: str = "sha
     return Rotated(webhook, text, old)
 
 
+def disconnect(account: Account, provider: str, **_said: Any) -> None:
+    """Nothing verifies for the account's webhooks of this provider any more, and its address is gone."""
+    WebhookConnection.objects.for_account(account).filter(provider=provider).delete()
+    transaction.on_commit(forget)
+
+
 def end_old(webhook: WebhookConnection) -> int:
     """Only the present secrets verify from now on. Returns how many old ones there were."""
     ended, _ = webhook.secrets.exclude(valid_until=None).delete()
@@ -153,8 +159,11 @@ def keys_of(provider: str) -> Sequence[Keys]:
 
 
 def keys_for(account: Account, provider: str) -> Sequence[Keys]:
-    """What verifies for one account, which has a connection from now on."""
-    return keys_at(provider, connection_of(account, provider).token)
+    """What verifies for one account, which has a webhook connection from now on if it sends through the provider."""
+    known = WebhookConnection.objects.filter(account=account, provider=provider).first()
+    if known is None and not Connection.objects.filter(account=account, provider=provider).exists():
+        return ()
+    return keys_at(provider, (known or connection_of(account, provider)).token)
 
 
 def _opened(name: tuple[str, str], rows: Callable[[], Iterable[WebhookConnection]]) -> Sequence[Keys]:

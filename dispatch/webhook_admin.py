@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
 
+from accounts import connections
 from accounts.roles import Permission
 from campaigns_project.admin import Tile, tile
 from campaigns_project.admin.acts import Act, Said, act
@@ -50,7 +51,18 @@ class WebhookConnectionAdmin(OperatorAdmin):
         ended = keyring.end_old(connection)
         return f"{ended} ended."
 
-    acts: ClassVar[list[Act]] = [end_old]
+    @act(
+        "Disconnect",
+        "All that the account keeps of this provider is forgotten, also what messages are sent with. Campaigns that "
+        "need it pause, and its webhooks are refused.",
+        asks=Permission.SETTINGS,
+        many=False,
+        removes=True,
+    )
+    def disconnect(self, connection: WebhookConnection, said: Said) -> None:
+        connections.disconnect(connection.account, connection.provider, by=said.by, reason=said.reason)
+
+    acts: ClassVar[list[Act]] = [end_old, disconnect]
 
 
 @tile(45)

@@ -30,6 +30,7 @@ from crm.models import (
     PushSubscription,
     Segment,
     Suppression,
+    Trial,
     WebhookDelivery,
     WebhookEndpoint,
 )
@@ -87,6 +88,7 @@ MAKE = {
         DeliveryAttempt, made.DeliveryFactory(account=account, status="sending"), n
     ),
     PushSubscription: lambda account, n: made.PushSubscriptionFactory(customer=made.CustomerFactory(account=account)),
+    Trial: lambda account, n: made.TrialFactory(account=account),
     PromoUse: lambda account, n: made.PromoUseFactory(promo=made.PromoFactory(account=account)),
     WebhookEndpoint: lambda account, n: made.WebhookEndpointFactory(account=account),
     WebhookDelivery: lambda account, n: made.WebhookDeliveryFactory(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from drf_spectacular.types import OpenApiTypes
@@ -141,7 +142,7 @@ class Providers(Door):
 
 class Secret(Door):
     tag = "webhooks"
-    needs: ClassVar = {"PUT": Permission.SETTINGS}
+    needs: ClassVar = {"PUT": Permission.SETTINGS, "DELETE": Permission.SETTINGS}
     bodies: ClassVar = {"PUT": ProviderSecretInput}
     answers: ClassVar = {"PUT": ProviderSecretShape}
 
@@ -152,6 +153,14 @@ class Secret(Door):
         """
         done = integrations.change_secret(self.account, provider, self.data.get("secret", ""), by=request.user)
         return self.show(done, ProviderSecretShape)
+
+    def delete(self, request: Request, provider: str) -> Response:
+        """Disconnect a provider: its credentials are forgotten, also those that messages are sent with.
+
+        Campaigns that need it pause and say why; its webhooks are 401 from then on. What came before stays.
+        """
+        integrations.disconnect(self.account, provider, by=request.user)
+        return Response(status=HTTPStatus.NO_CONTENT)
 
 
 class ProviderEvents(Door):

@@ -12,7 +12,7 @@ from accounts.merchant_page import MerchantPage
 from accounts.roles import Permission
 from campaigns_project.pages import flash, paged
 from campaigns_project.refusals import Refusal
-from crm import integrations
+from crm import integrations, launching
 from dispatch.models import InboxEntry
 from dispatch.receiving import UNCOUNTED
 
@@ -42,6 +42,23 @@ class Providers(MerchantPage):
 
     def get(self, request: HttpRequest) -> HttpResponse:  # noqa: ARG002 (Django's view signature)
         return self.show("crm/integrations.html", providers=integrations.standings(self.account))
+
+
+class Disconnect(MerchantPage):
+    """`/integrations/sendgrid/disconnect`: what would stop, and the button."""
+
+    needs = {"GET": Permission.SETTINGS, "POST": Permission.SETTINGS}
+
+    def get(self, request: HttpRequest, provider: str) -> HttpResponse:  # noqa: ARG002 (Django's view signature)
+        standing = integrations.standing(self.account, provider)
+        stopping = launching.needing(self.account, provider).order_by("pk")
+        return self.show("crm/integration_disconnect.html", provider=standing, stopping=stopping, danger=True,
+                         back=f"/integrations/{standing.id}")  # fmt: skip
+
+    def post(self, request: HttpRequest, provider: str) -> HttpResponse:
+        standing = integrations.standing(self.account, provider)
+        integrations.disconnect(self.account, provider, by=self.user)
+        return flash(request, f"{standing.name} is disconnected.", f"/integrations/{standing.id}")
 
 
 class OneProvider(MerchantPage):

@@ -127,7 +127,7 @@ for _base in MARKETING:
         f"POST {_base}/promos/reservations/<str:reservation_id>/release": "money",
         f"POST {_base}/promos/redemptions/<str:redemption_id>/rollback": "money",
         f"GET {_base}/webhooks": "view",
-        f"PUT {_base}/webhooks/<str:provider>/secret": "settings",
+        **{f"{verb} {_base}/webhooks/<str:provider>/secret": "settings" for verb in ("PUT", "DELETE")},
         f"GET {_base}/webhooks/<str:provider>/events": "view",
         f"POST {_base}/webhooks/<str:provider>/events/<str:event_id>/replay": "send",
     }
@@ -175,7 +175,7 @@ PAGES = {
     *("audiences", "audiences/new", "audiences/preview", "audiences/import"),
     *("audiences/<slug:segment_id>", "audiences/<slug:segment_id>/edit"),
     *("funnels", "funnels/export", "promos", "promos/new", "promos/<slug:code>"),
-    *("integrations", "integrations/<slug:provider>"),
+    *("integrations", "integrations/<slug:provider>", "integrations/<slug:provider>/disconnect"),
     *("campaigns/new/marketing", MARKETING_CAMPAIGN, f"{MARKETING_CAMPAIGN}/live", f"{MARKETING_CAMPAIGN}/people"),
     *(f"{MARKETING_CAMPAIGN}/people/<row:delivery>", f"{MARKETING_CAMPAIGN}/confirm/<slug:action>"),
     f"{MARKETING_CAMPAIGN}/export",

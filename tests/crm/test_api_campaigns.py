@@ -9,6 +9,7 @@ from accounts.connections import connect
 from accounts.roles import Role
 from crm import segments
 from crm.models import Delivery, MarketingCampaign, Promo
+from tests.crm.marketing_world import connected
 from tests.factories import (
     CustomerFactory,
     DeliveryFactory,
@@ -222,6 +223,7 @@ def test_every_missing_campaign_is_not_found(api, neighbour, path):
     ],
 )
 def test_a_status_is_asked_for_by_name(api, before, wanted, after, code):
+    connected(api.account)
     campaign = MarketingCampaignFactory(account=api.account, status=before)
 
     answer = api.patch(f"{BASE}/{campaign.public_id}/status", json={"status": wanted, "reason": "wrong price"})
