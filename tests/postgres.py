@@ -15,7 +15,14 @@ from launch.testing import test_server
 ROOT = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("DATA_DIR", ROOT / ".data"))
 # Anything that may change what `migrate` makes.
-INGREDIENTS = ("*/migrations/*.py", "campaigns_project/settings.py", "requirements.txt", "lifecycle/*.py")
+INGREDIENTS = (
+    "*/migrations/*.py",
+    "*/models.py",
+    "*/models/*.py",
+    "campaigns_project/settings.py",
+    "requirements.txt",
+    "lifecycle/*.py",
+)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -49,7 +56,8 @@ def cloned_database(settings_dict, *, worker, migrate):
         _sql(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", copy)
         # One worker migrates; the others wait here and find it done.
         connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
-        if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [template]).fetchone():
+        # A row of no columns is an empty tuple: only None says that there is no row.
+        if connection.execute("SELECT FROM pg_database WHERE datname = %s", [template]).fetchone() is None:
             _make_template(connection, name, template, settings_dict, migrate)
         _sql(connection, "CREATE DATABASE {} TEMPLATE {}", copy, template)
         connection.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])
