@@ -6,12 +6,11 @@ import pytest
 from django.conf import settings
 
 from launch.browser import find
-from tests.browser.checks import Watched
+from tests.browser.checks import LOOKS, Watched
 
 # Playwright's event loop is in this thread; the tests' own database calls are not asynchronous.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 QUIET = ["--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update"]
-LOOKS = [pytest.param((scheme, width), id=f"{scheme}-{width}") for scheme in ("light", "dark") for width in (1360, 390)]
 
 
 def pytest_collection_modifyitems(items):
@@ -31,16 +30,10 @@ def base_url():
     """Each page goes to its own live server; the plugin's fixture of this name warns under our pytest."""
 
 
-@pytest.fixture(params=[LOOKS[0]])
-def look(request):
-    """(scheme, width). A test of a page's looks asks for all of LOOKS: `@every_look`."""
-    return request.param
-
-
 @pytest.fixture
-def strangers_page(new_context, live_server, look):
+def strangers_page(new_context, live_server):
     """`strangers_page("/login")`: the page, opened by nobody; keywords go to the browser's context."""
-    scheme, width = look
+    scheme, width = LOOKS[0]
     watched = []
 
     def open_page(path, *, cookies=(), **options):

@@ -7,15 +7,13 @@ from accounts.roles import Role
 from campaigns.models import Broadcast, Campaign, CampaignLeadMessage, MessageAttempt
 from crm.models import Suppression
 from dispatch.models import InboxEntry
-from tests.browser.checks import assert_accessible, assert_narrow
-from tests.browser.conftest import LOOKS
+from tests.browser.checks import LOOKS, assert_sound
 from tests.factories import MembershipFactory
 from tests.operators_world import MODELS, address, rows_of
 
 pytestmark = pytest.mark.browser
-every_look = pytest.mark.parametrize("look", LOOKS, indirect=True)
 # Each scheme and each width once: there are some sixty of these pages, made of the same parts.
-both_schemes_and_widths = pytest.mark.parametrize("look", [LOOKS[0], LOOKS[-1]], indirect=True)
+BOTH_SCHEMES_AND_WIDTHS = [LOOKS[0], LOOKS[-1]]
 
 
 @pytest.fixture
@@ -28,14 +26,12 @@ def operators_page(page_of, member):
     return page_of(member.user)
 
 
-def assert_sound(page):
-    assert_accessible(page)
-    assert_narrow(page)
+def assert_sound_and_quiet(page, looks=LOOKS):
+    assert_sound(page, looks)
     assert page.watched.troubles == []
     page.context.close()
 
 
-@every_look
 def test_the_pages_that_operators_use_most(operators_page, member):
     row = {model: rows_of(model, member.account)[0] for model in MODELS}
     paths = [
@@ -52,15 +48,14 @@ def test_the_pages_that_operators_use_most(operators_page, member):
     ]
 
     for path in paths:
-        assert_sound(operators_page(path))
+        assert_sound_and_quiet(operators_page(path))
 
 
-@both_schemes_and_widths
 def test_a_list_and_a_page_of_every_kind(operators_page, member):
     for model in MODELS:
         row = rows_of(model, member.account)[0]
-        assert_sound(operators_page(address(model)))
-        assert_sound(operators_page(address(row, "change")))
+        assert_sound_and_quiet(operators_page(address(model)), BOTH_SCHEMES_AND_WIDTHS)
+        assert_sound_and_quiet(operators_page(address(row, "change")), BOTH_SCHEMES_AND_WIDTHS)
 
 
 def test_an_act_on_many_by_keyboard(operators_page, member):
