@@ -2,6 +2,8 @@ import pytest
 
 from crm import delivering
 from dispatch import lane
+from tests.crm.sending import Sent, connect_twilio
+from tests.factories import AccountFactory
 
 
 @pytest.fixture
@@ -32,6 +34,18 @@ def twilio(sandbox, settings):
     lane.register("crm_sms", delivering.text_lane)
     yield sandbox
     lane.register("crm_sms", delivering.text_lane)
+
+
+@pytest.fixture
+def sent(twilio):
+    """`sent(3)`: an SMS campaign to three people, of a merchant of its own; fields go to the campaign."""
+
+    def start(people, **fields):
+        account = AccountFactory()
+        connect_twilio(account)
+        return Sent(people, account=account, **fields)
+
+    return start
 
 
 @pytest.fixture(autouse=True)

@@ -11,58 +11,24 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.connections import connect
-from accounts.models import Account, Connection
+from accounts.models import Connection
 from accounts.secrets import seal
 from crm import consent, delivering, links, subscriptions
-from crm.models import Delivery, DeliveryAttempt, Event, FirstTouch, MarketingCampaign
+from crm.models import Delivery, Event, FirstTouch
 from dispatch import resolving
 from dispatch.lane import Call, lane
 from dispatch.statements import statements
 from providers.base import Refused
-from tests.crm.sending import Sent, connect_twilio, where_it_is
+from tests.crm.sending import Sent, connect_twilio, verdicts
 from tests.dispatch.conftest import send_until
 from tests.factories import (
     AccountFactory,
-    BroadcastFactory,
-    CampaignFactory,
-    CampaignLeadFactory,
-    CampaignLeadMessageFactory,
-    ConversationUserFactory,
     DeliveryAttemptFactory,
-    MessageAttemptFactory,
     UserFactory,
     in_state,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def sent(twilio):
-    def start(people, **fields):
-        account = AccountFactory()
-        connect_twilio(account)
-        return Sent(people, account=account, **fields)
-
-    return start
-
-
-def verdicts(*campaigns):
-    """What the gate says of every row now, in the order of rows; nothing is kept."""
-    rows = list(Delivery.objects.filter(campaign__in=[each.campaign for each in campaigns]).order_by("id"))
-    with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO dispatch_owner (provider, pid, host) VALUES ('twilio', 1, 'here') RETURNING id")
-        owner = cursor.fetchone()[0]
-        keys = [f"00000000-0000-4000-8000-{row.pk:012d}" for row in rows]
-        names = {"ids": [row.pk for row in rows], "keys": keys, "owner": owner}
-        cursor.execute(statements(lane("crm_sms")).open, names)
-        said = cursor.fetchall()
-    opened = {row for row, verdict, *_ in said if verdict == "opened"}
-    return [
-        "opened" if row in opened else verdict.partition(".")[0]
-        for row, verdict, *_ in sorted(said)
-        if verdict != "opened"
-    ]
 
 
 def test_everybody_gets_their_own_words_once(sent, twilio):
@@ -90,130 +56,6 @@ def test_a_lost_answer_is_found_in_the_list_and_not_sent_again(sent, twilio):
     send_until(lambda: one.statuses() == [("sent", "")] * 4)
 
     assert (len(twilio.log()), one.attempts()) == (4, ["accepted"] * 4)
-
-
-def nothing(one):
-    pass
-
-
-def suppress(one):
-    customer = one.customers[0]
-    consent.withdraw(one.account, channel="sms", address=customer.phone, source="test")
-
-
-def move_away(one):
-    customer = one.customers[0]
-    customer.phone = "+15550009999"
-    customer.save()
-
-
-def suspend(one):
-    Account.objects.get(pk=one.account.pk).suspend()
-
-
-def pause(one):
-    one.campaign.pause()
-
-
-def end(one):
-    MarketingCampaign.objects.filter(pk=one.campaign.pk).update(ends_at=timezone.now() - timedelta(seconds=1))
-
-
-@pytest.mark.parametrize(
-    ("change", "verdict"),
-    [
-        (nothing, "opened"),
-        (suppress, "skip:suppressed"),
-        (move_away, "skip:address_changed"),
-        (suspend, "hold"),
-        (pause, "hold"),
-        (end, "hold"),
-    ],
-)
-def test_the_gate_asks_again_right_before_the_call(sent, change, verdict):
-    one = sent(1)
-
-    change(one)
-
-    assert verdicts(one) == [verdict]
-
-
-@pytest.mark.parametrize(("kind", "verdict"), [("newsletter", "skip:no_consent"), ("transactional", "opened")])
-def test_without_a_word_of_consent_only_what_is_transactional_is_sent(sent, kind, verdict):
-    one = sent(0, type=kind)
-    one.row(one.person("push"))
-
-    assert verdicts(one) == [verdict]
-
-
-@pytest.mark.parametrize(
-    ("hour", "kind", "verdict"),
-    [
-        (20, "newsletter", "opened"),
-        (21, "newsletter", "later"),
-        (7, "newsletter", "later"),
-        (8, "newsletter", "opened"),
-        (3, "transactional", "opened"),
-    ],
-)
-def test_nobody_is_written_to_in_their_night(sent, hour, kind, verdict):
-    one = sent(0, type=kind)
-    one.row(one.person("sms"), zone=where_it_is(hour))
-
-    said = verdicts(one)[0]
-
-    assert said.partition(":")[0] == verdict
-    if verdict == "later":
-        minute = timezone.now().minute
-        left = ((8 - hour) % 24) * 3600 - minute * 60
-        assert left - 120 < int(said.partition(":")[2]) <= left + 60
-
-
-@pytest.mark.parametrize(
-    ("kind", "hours", "state", "verdict"),
-    [
-        ("newsletter", 23, "accepted", "later"),
-        ("newsletter", 25, "accepted", "opened"),
-        ("newsletter", 1, "rejected", "opened"),
-        ("newsletter", 1, "unknown", "later"),
-        ("transactional", 1, "accepted", "opened"),
-    ],
-)
-def test_one_marketing_message_a_person_and_day_on_all_channels(sent, kind, hours, state, verdict):
-    one = sent(1)
-    earlier = Sent(0, channel="email", account=one.account, type=kind)
-    row = earlier.row(one.customers[0])
-    called_at = timezone.now() - timedelta(hours=hours)
-    DeliveryAttemptFactory(row=in_state(row, "sending"), state=state, called_at=called_at)
-
-    said = verdicts(one)[0]
-
-    assert said.partition(":")[0] == verdict
-    if verdict == "later":
-        assert abs(int(said.partition(":")[2]) - (24 - hours) * 3600) < 60
-
-
-@pytest.mark.parametrize(("kind", "verdict"), [("marketing", "later"), ("service", "opened")])
-def test_a_marketing_message_by_whatsapp_counts_too(sent, kind, verdict):
-    one = sent(1)
-    person = ConversationUserFactory(account=one.account, phone=one.customers[0].phone)
-    lead = CampaignLeadFactory(
-        campaign=CampaignFactory(account=one.account, campaign_type=kind), conversation_user=person
-    )
-    broadcast = BroadcastFactory(campaign=lead.campaign)
-    message = CampaignLeadMessageFactory(broadcast=broadcast, campaign_lead=lead, status="sending")
-    MessageAttemptFactory(row=message, state="accepted", address=person.phone)
-
-    assert verdicts(one)[0].partition(":")[0] == verdict
-
-
-def test_two_campaigns_at_one_moment_write_to_a_person_once(sent):
-    one = sent(1)
-    two = Sent(0, account=one.account)
-    two.row(one.customers[0])
-
-    assert sorted(verdicts(one, two)) == ["open", "opened"]
-    assert DeliveryAttempt.objects.count() == 1
 
 
 # E-mail.
