@@ -1,5 +1,7 @@
 """What every test has: a database of its worker's own."""
 
+import gc
+
 import pytest
 from django.core.management import call_command
 from django.db import connection
@@ -7,6 +9,17 @@ from django.db import connection
 from tests.postgres import cloned_database
 
 pytest_plugins = ["tests.fixtures_http", "tests.sandbox_process", "tests.served"]
+
+
+def pytest_collection_modifyitems(items):
+    # The longest first: at the end there are short ones for everybody, and nobody waits for the other.
+    items.sort(key=lambda item: item.path.name != "test_schemathesis.py")
+
+
+def pytest_collection_finish():
+    # Programs and tests stay to the end: without this each full collection would walk through a gigabyte of them.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
