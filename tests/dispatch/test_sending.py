@@ -251,9 +251,18 @@ def test_a_provider_that_does_not_answer_the_question_leaves_it_open(started, tw
 def test_a_terminated_sender_records_its_calls_and_leaves(started, twilio):
     twilio.settings(latency_ms=100)
     one = started(300)
-    threading.Timer(1.0, os.kill, [os.getpid(), signal.SIGTERM]).start()
 
+    def terminate():
+        # Whoever has called can be told to end; before that it would be the end of this program.
+        try:
+            wait_for(twilio.calls, 60)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    teller = threading.Thread(target=terminate)
+    teller.start()
     call_command("send", "twilio")
+    teller.join()
 
     assert set(one.attempts()) <= {"accepted", "released"}
     assert sum(one.counts().values()) == 300
