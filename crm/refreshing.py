@@ -48,13 +48,28 @@ _FROM = "FROM crm_customer c WHERE c.account_id = %s AND c.erased_at IS NULL AND
 _OLDEST = """
     SELECT now(), least(now(), min(xact_start)) FROM pg_stat_activity
     WHERE datname = current_database()"""
-_SET = "SELECT set_config('statement_timeout', %s, true), set_config('application_name', %s, true)"
 _AGED = "OR (c.{0} > %s - {1} AND c.{0} <= now() - {1})"
-_OUT = f"""
-    DELETE FROM {MEMBERS} WHERE segment_id = %s AND version = %s AND customer_id = ANY(%s::bigint[])"""  # noqa: S608
-_IN = f"""
-    INSERT INTO {MEMBERS} (account_id, segment_id, version, customer_id)
-    SELECT %s, %s, %s, unnest(%s::bigint[]) ON CONFLICT DO NOTHING"""
+# Who moves is found and moved in one statement. Members are looked up one by one, in the order of their index: how many
+# changed is known to PostgreSQL only when it sees them, and a subquery of one row is right for any number. Only who
+# comes or goes is written; nobody else writes members while we hold the segment's lock.
+_MOVE = f"""
+    WITH changed AS MATERIALIZED (
+        SELECT c.id, c.erased_at IS NULL AND {{fits}} AS fits FROM crm_customer c
+        WHERE c.account_id = %s AND ({{since}}) LIMIT %s
+    ), looked AS MATERIALIZED (
+        SELECT id, fits, (
+            SELECT member.ctid FROM {MEMBERS} member
+            WHERE member.segment_id = %s AND member.version = %s AND member.customer_id = each.id
+        ) AS place
+        FROM (SELECT * FROM changed WHERE (SELECT count(*) FROM changed) <= %s ORDER BY id) AS each OFFSET 0
+    ), gone AS (
+        DELETE FROM {MEMBERS} WHERE ctid = ANY(ARRAY(SELECT place FROM looked WHERE NOT fits AND place IS NOT NULL))
+        RETURNING 1
+    ), come AS (
+        INSERT INTO {MEMBERS} (account_id, segment_id, version, customer_id)
+        SELECT %s, %s, %s, id FROM looked WHERE fits AND place IS NULL RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM changed), (SELECT count(*) FROM come), (SELECT count(*) FROM gone)"""  # noqa: S608
 # Beyond so many, building anew is as fast.
 MOST_CHANGED = 200_000
 
@@ -211,31 +226,21 @@ def _in_full(segment: Segment) -> int:
 
 
 def _by_changes(segment: Segment, since: datetime, last: datetime) -> tuple[int, int] | None:
-    """How many came and left; None when so many changed that building anew is better.
-
-    Who changed goes through our hands: PostgreSQL knows how many they are only when it sees them, and plans as if they
-    were one.
-    """
+    """How many came and left; None when so many changed that building anew is better."""
     condition, params = criteria.compiled(segment.criteria, segment.account)
     changed = "c.updated_at >= %s"
     asked: list[Any] = [*params, segment.account_id, since]
     for column, days in sorted(criteria.boundaries(segment.criteria)):
         changed += " " + _AGED.format(column, f"make_interval(hours => {days * criteria.HOURS_A_DAY:d})")
         asked += [last]
+    here = [segment.pk, segment.version]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT c.id, c.erased_at IS NULL AND {condition} FROM crm_customer c "  # noqa: S608 (the criteria's own)
-            f"WHERE c.account_id = %s AND ({changed}) LIMIT {MOST_CHANGED + 1}",
-            asked,
+            _MOVE.format(fits=condition, since=changed),
+            [*asked, MOST_CHANGED + 1, *here, MOST_CHANGED, segment.account_id, *here],
         )
-        found = cursor.fetchall()
-        if len(found) > MOST_CHANGED:
-            return None
-        here: list[Any] = [segment.pk, segment.version]
-        cursor.execute(_OUT, [*here, [pk for pk, fits in found if not fits]])
-        left = int(cursor.rowcount)
-        cursor.execute(_IN, [segment.account_id, *here, [pk for pk, fits in found if fits]])
-        return int(cursor.rowcount), left
+        found, came, left = cursor.fetchone()
+    return (came, left) if found <= MOST_CHANGED else None
 
 
 def _sample(fits: str, params: Sequence[Any], within_ms: int) -> Sequence[Customer]:

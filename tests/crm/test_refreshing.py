@@ -1,6 +1,7 @@
 """Dynamic segments: refreshed by what changed they hold whom a full look would find, and readers see old or new."""
 
 import datetime as dt
+import random
 import threading
 import time
 
@@ -117,6 +118,33 @@ def test_new_criteria_are_a_full_look(gold):
     assert refreshed(gold, full=True) == (1, 0)
     assert held(gold) == {silver.pk}
     assert set(SegmentMember.objects.values_list("version", flat=True)) == {gold.version}
+
+
+def test_where_most_of_them_changed_everybody_is_looked_at(gold, monkeypatch):
+    CustomerFactory.create_batch(2, account=gold.account, loyalty_tier="gold")
+    monkeypatch.setattr(refreshing, "MOST_CHANGED", 2)
+    assert refreshed(gold) == (2, 0)
+
+    monkeypatch.setattr(refreshing, "MOST_CHANGED", 1)
+    assert refreshed(gold, full=True) == (2, 2)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_happens_members_are_whom_a_full_look_finds(seed):
+    chance, account = random.Random(seed), AccountFactory()
+    everybody = CustomerFactory.create_batch(40, account=account)
+    asked = {"any": [{"last_order_days_ago": {"between": [2, 4]}}, {"order_count": {"gte": 5}, "not": GOLD}]}
+    segment = SegmentFactory(account=account, type="dynamic", criteria=asked)
+    refreshing.refresh(segment)
+
+    for _ in range(6):
+        for each in chance.sample(everybody, chance.randrange(12)):
+            Customer.objects.filter(pk=each.pk).update(
+                order_count=chance.randrange(10),
+                loyalty_tier=chance.choice(["gold", ""]),
+                last_order_at=chance.choice([None, timezone.now() - dt.timedelta(days=chance.random() * 6)]),
+            )
+        refreshed(segment)
 
 
 def test_the_clock_refreshes_what_is_late(gold):
