@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import jwt
@@ -133,6 +134,7 @@ def _key() -> bytes:
     return hashlib.sha256(b"bearer tokens" + settings.SECRET_KEY.encode()).digest()
 
 
+@cache
 def _header() -> str:
     return jwt.encode({}, _key(), algorithm=ALGORITHM).partition(".")[0]
 

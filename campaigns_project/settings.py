@@ -102,7 +102,8 @@ DATABASES = {
         "ENGINE": "django.db.backends.postgresql",
         "CONN_MAX_AGE": env.int("CONN_MAX_AGE", default=600),
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5},
+        # Only what asks for it is prepared (campaigns_project.prepared): the ORM writes its values into the text.
+        "OPTIONS": {"connect_timeout": 5, "prepare_threshold": 5},
     }
 }
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
+from campaigns_project import prepared
 from crm.models import Channel, ConsentEntry, Customer, Suppression
 
 if TYPE_CHECKING:
@@ -76,12 +77,15 @@ class Told:
     json: str
 
 
-def newest(account: Account, customers: CustomerQuerySet) -> Iterable[Told]:
-    """The customers of a slice, newest first, as `CustomerShape` would show them."""
+def newest(account: Account, customers: CustomerQuerySet, *, chosen: bool) -> Iterable[Told]:
+    """The customers of a slice, newest first, as `CustomerShape` would show them.
+
+    `chosen`: by filters, whose values decide about the plan. Of everybody, the plan is kept.
+    """
     try:
         page, params = customers.values("pk").query.sql_with_params()
     except EmptyResultSet:
         return []
-    with connection.cursor() as cursor:
+    with connection.cursor() if chosen else prepared.cursor() as cursor:
         cursor.execute(_WRITE.replace("<page>", page), [*params, account.pk, account.pk, account.currency])
         return [Told(*row) for row in cursor.fetchall()]

@@ -18,7 +18,7 @@ from campaigns_project.api.lists import Counted, page_of
 from campaigns_project.api.parsing import MIB, StrictJSONParser, StrictMultiPartParser, StrictNegotiation, body_length
 from campaigns_project.api.rendering import JSONRenderer, to_json
 from campaigns_project.api.schema import Answers, Schema
-from campaigns_project.api.serializers import Query, StrictSerializer
+from campaigns_project.api.serializers import Query, StrictSerializer, reading
 from campaigns_project.refusals import NotFound
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Door(APIView):
         super().initial(request, *args, **kwargs)
         if request.method not in self.allowed_methods:
             raise exceptions.MethodNotAllowed(request.method or "")
-        self.params = _validated(self.queries.get(self.verb, Query)(data=request.query_params))
+        self.params = reading(self.queries.get(self.verb, Query)).run_validation(request.query_params)
 
     def check_throttles(self, request: Request) -> None:
         if request.user is not None:

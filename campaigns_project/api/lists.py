@@ -101,7 +101,8 @@ class _Pages:
             column, side = self._field(name).attname, "lt" if name.startswith("-") else "gt"
             value = self._field(name).to_python(text)
             # The first column alone bounds the index range; the alternatives only cut its edge.
-            bound = bound or Q(**{f"{column}__{side}e": value})
+            if len(self.order) > 1:
+                bound = bound or Q(**{f"{column}__{side}e": value})
             beyond |= same & Q(**{f"{column}__{side}": value})
             same &= Q(**{column: value})
         return bound & beyond

@@ -57,14 +57,14 @@ class Customers(CustomerDoor):
     def get(self, request: Request) -> Response:
         """List the customers, newest first."""
         scope = f"{self.account.pk} {request.path.rstrip('/')}"
-        chosen = self.customers().filter(wanted(self.params))
+        filters = wanted(self.params)
         page = page_of(
-            chosen,
+            self.customers().filter(filters) if filters else self.customers(),
             self.params,
             shape=lambda row: row.json,
             scope=scope,
             counted="capped",
-            read=lambda rows: told.newest(self.account, rows),
+            read=lambda rows: told.newest(self.account, rows, chosen=bool(filters)),
         )
         return Response(WrittenPage(page["data"], page["pagination"]))
 
