@@ -1,4 +1,4 @@
-"""Statements that are asked again and again with the same words: PostgreSQL keeps their plans, connection by connection.
+"""Statements asked again and again with the same words: PostgreSQL keeps their plans, connection by connection.
 
 For those whose planning costs as much as their work, and whose plan does not depend on the values. Everything else goes
 through Django's cursor, which writes the values into the text.
@@ -27,5 +27,5 @@ def cursor() -> CursorWrapper:
     """
     connection.close_if_health_check_failed()
     connection.ensure_connection()
-    own = _Prepared(connection.connection)
+    own: Any = _Prepared(connection.connection)
     return connection.make_debug_cursor(own) if connection.queries_logged else connection.make_cursor(own)
