@@ -6,18 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Lower
+from django.db.models.lookups import StartsWith
 
+from campaigns_project.api.lists import COUNTED
 from campaigns_project.refusals import Conflict, Invalid
-from crm import events, guests
+from crm import events, guests, phones
 from crm.models import Customer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from accounts.models import Account
+    from crm.models.people import CustomerQuerySet
 
 _ONCE = {"customer_email_once": "email", "customer_phone_once": "phone", "customer_external_id_once": "external_id"}
-SEARCHED = ("first_name", "last_name", "email", "phone", "external_id", "public_id")
+# Read in lower case, and as they are written; an index of the account's serves each.
+IN_ANY_CASE, AS_WRITTEN = ("first_name", "last_name", "email"), ("phone", "external_id", "public_id")
 
 
 class CustomerExists(Conflict):
@@ -44,11 +50,28 @@ def hold(account: Account, fields: Mapping[str, Any]) -> None:
     events.hold(account.pk, [fields.get(name) or "" for name in _ONCE.values()])
 
 
+def search(customers: CustomerQuerySet, words: str) -> CustomerQuerySet:
+    """Those of `customers` of whom something begins with `words`, as `beginning` says."""
+    matching = customers.filter(beginning(words))
+    ids = list(matching.order_by().values_list("pk", flat=True)[: COUNTED + 1])
+    if len(ids) > COUNTED:
+        return matching
+    # By itself PostgreSQL would rather walk everybody from the newest on than sort those it has found.
+    return customers.filter(pk__in=RawSQL("SELECT unnest(%s::bigint[])", [ids]))
+
+
 def beginning(words: str) -> Q:
-    """The condition that a name, an address, a number or an id begins with `words`, in any case."""
+    """The condition that a name or an e-mail address begins with `words` in any case, or a number or an id as written.
+
+    Of a phone number only the digits count: `+1 (415)` is `+1415`.
+    """
     found = Q()
-    for name in SEARCHED:
-        found |= Q(**{f"{name}__istartswith": words})
+    for name in IN_ANY_CASE:
+        # Nothing that is empty is in the index.
+        found |= ~Q(**{name: ""}) & Q(StartsWith(Lower(name), words.lower()))
+    for name in AS_WRITTEN:
+        begins = phones.beginning(words) if name == "phone" else words
+        found |= ~Q(**{name: ""}) & Q(**{f"{name}__startswith": begins})
     return found
 
 

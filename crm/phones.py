@@ -18,6 +18,12 @@ SHORTEST_WITHOUT_PLUS = 11
 _TYPED = re.compile(r"\+?[\d ().\-/\u2010-\u2013]+")
 
 
+def beginning(typed: str) -> str:
+    """`+1 (415) 555` → +1415555: how a typed number begins in a table. Words stay as they are."""
+    digits = "".join(character for character in typed if character in "0123456789")
+    return f"+{digits}" if digits and not any(character.isalpha() for character in typed) else typed
+
+
 def normalise(raw: object, default_region: str | None = None, *, field: str = "phone_number") -> str:
     """Return a phone number in E.164 (`+15550000001`).
 

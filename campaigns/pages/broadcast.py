@@ -17,6 +17,7 @@ from campaigns.pages.wizard import first_lead, preview_of
 from campaigns_project.jobs import csv_line
 from campaigns_project.pages import Cut, fragment, keyed
 from campaigns_project.templatetags.look import money
+from crm import phones
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,15 +186,9 @@ def _chosen(rows: MessageQuerySet, status: str, asked: str) -> Any:
         rows = rows.filter(status__in=group[1] if group else [status])
     if asked:
         rows = rows.filter(
-            Q(phone__startswith=phone_like(asked)) | Q(conversation_user__name__istartswith=asked),
+            Q(phone__startswith=phones.beginning(asked)) | Q(conversation_user__name__istartswith=asked),
         )
     return rows
-
-
-def phone_like(asked: str) -> str:
-    """`+1 (415) 555` → +1415555: how a typed number begins in the table. Words stay as they are."""
-    digits = "".join(character for character in asked if character in "0123456789")
-    return f"+{digits}" if digits and not any(character.isalpha() for character in asked) else asked
 
 
 def tabs(progress: Progress, chosen: str) -> list[dict[str, Any]]:

@@ -44,7 +44,7 @@ class Customers(MerchantPage):
         rows = Customer.objects.for_account(self.account).known()
         asked = searched(request)
         if asked:
-            rows = rows.filter(people.beginning(asked))
+            rows = people.search(rows, asked)
         return self.show("campaigns/customers.html", page=keyed(rows, request, size=50), q=asked)
 
 

@@ -12,11 +12,11 @@ from campaigns.forms import OptForm
 from campaigns.models import CampaignLeadMessage, ConversationUser, Direction, Message
 from campaigns.models.conversation import ERASED
 from campaigns.pages import words
-from campaigns.pages.broadcast import phone_like, values_of
+from campaigns.pages.broadcast import values_of
 from campaigns.pages.door import WhatsAppPage, address_of
 from campaigns_project.pages import flash, keyed
 from campaigns_project.tones import look_of
-from crm import consent
+from crm import consent, phones
 from crm.models import ConsentEntry, Event
 from dispatch.models import InboxEntry
 
@@ -119,7 +119,7 @@ class People(WhatsAppPage):
         rows = ConversationUser.objects.for_account(self.account).exclude(phone__startswith=ERASED)
         asked = searched(request)
         if asked:
-            rows = rows.filter(Q(phone__startswith=phone_like(asked)) | Q(name__istartswith=asked))
+            rows = rows.filter(Q(phone__startswith=phones.beginning(asked)) | Q(name__istartswith=asked))
         return self.show("campaigns/people.html", page=keyed(rows, request, size=50), q=asked)
 
 

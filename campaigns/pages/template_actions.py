@@ -16,13 +16,13 @@ from campaigns import approval, authoring, leads
 from campaigns.forms import NameTypedForm, PeopleForm, ReasonForm
 from campaigns.models import Campaign, CampaignLead, CampaignStatus
 from campaigns.pages import checks
-from campaigns.pages.broadcast import phone_like
 from campaigns.pages.door import WhatsAppPage
 from campaigns.pages.wizard import taken_in
 from campaigns_project import jobs
 from campaigns_project.models import Job
 from campaigns_project.pages import flash, fragment, keyed, safe_next
 from campaigns_project.refusals import Invalid
+from crm import phones
 from lifecycle.transition import TransitionNotAllowed
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class TemplatePeople(WhatsAppPage):
         active, asked, removed = rows.active().count(), searched(self.request), "removed" in self.request.GET
         rows = rows.filter(active=not removed)
         if asked:
-            like = Q(conversation_user__phone__startswith=phone_like(asked))
+            like = Q(conversation_user__phone__startswith=phones.beginning(asked))
             rows = rows.filter(like | Q(conversation_user__name__istartswith=asked))
         return self.show(
             "campaigns/template_people.html",

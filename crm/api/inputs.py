@@ -165,7 +165,11 @@ class CustomerImportForm(FormSerializer):
 
 
 class CustomersQuery(ListQuery):
-    search = TextField(max_length=200, required=False, help_text="How a name, an address, a number or an id begins.")
+    search = TextField(
+        max_length=200,
+        required=False,
+        help_text="How a name or an e-mail address begins, in any case, or a phone number or an id, as written.",
+    )
     email = TextField(max_length=254, required=False, help_text="In any case.")
     phone = PhoneText(required=False)
     external_id = TextField(max_length=120, required=False)

@@ -58,8 +58,11 @@ class Customers(CustomerDoor):
         """List the customers, newest first."""
         scope = f"{self.account.pk} {request.path.rstrip('/')}"
         filters = wanted(self.params)
+        chosen: Any = self.customers().filter(filters) if filters else self.customers()
+        if begins := self.params.get("search"):
+            chosen = people.search(chosen, begins)
         page = page_of(
-            self.customers().filter(filters) if filters else self.customers(),
+            chosen,
             self.params,
             shape=lambda row: row.json,
             scope=scope,
@@ -147,6 +150,4 @@ def wanted(params: Mapping[str, Any]) -> Q:
     if email := params.get("email"):
         # As the index has it.
         found &= Q(Exact(Lower("email"), email.lower()))
-    if begins := params.get("search"):
-        found &= people.beginning(begins)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex, HashIndex
+from django.contrib.postgres.indexes import GinIndex, HashIndex, OpClass
 from django.db import models
 from django.db.models.functions import Lower, Now
 
@@ -117,6 +117,16 @@ class Customer(Owned):
         ]
         indexes = [
             GinIndex(fields=["tags"], name="customer_tags"),
+            # How a name begins (`crm.people.beginning`); addresses and ids have indexes of their own.
+            *(
+                models.Index(
+                    "account",
+                    OpClass(Lower(column), name="text_pattern_ops"),
+                    condition=~models.Q(**{column: ""}),
+                    name=f"customer_by_{column}",
+                )
+                for column in ("first_name", "last_name")
+            ),
             # Whatever a segment may ask of but tags and attributes: it is counted without the rows.
             models.Index(
                 "account",

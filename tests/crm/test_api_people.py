@@ -1,7 +1,9 @@
 """Customers over HTTP: written, found, changed, and once in an account."""
 
+import re
+
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from campaigns_project.models import AuditEntry
@@ -112,7 +114,9 @@ def test_a_change_leaves_the_rest_and_minds_the_version(api, anna):
     ("query", "found"),
     [
         ("", 2), ("email=ANNA@example.test", 1), ("phone=%2B1 555 000 0001", 1), ("external_id=b-1", 1), ("tag=vip", 1),
-        ("tag=vi", 0), ("search=ann", 1), ("search=b-", 1), ("search=%2B1555", 1), ("search=nna", 0), ("limit=1", 1),
+        ("tag=vi", 0), ("search=ann", 1), ("search=b-", 1), ("search=B-", 0), ("search=%2B1 (555)", 1),
+        ("search=nna", 0),
+        ("search=ANNA@", 1), ("search=cust_", 2), ("search=%25", 0), ("limit=1", 1),
     ],
 )  # fmt: skip
 def test_customers_are_found(api, neighbour, anna, query, found):
@@ -197,3 +201,23 @@ def test_a_walk_by_cursor_counts_once(api):
     second = api.get(f"{BASE}?limit=1&cursor={first['next_cursor']}").json()["pagination"]
 
     assert (second["page"], second["total"], second["total_pages"]) == (2, 3, 3)
+
+
+def test_a_search_is_served_by_an_index_for_each_thing_it_looks_at(api, anna):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_indexscan = off")
+    plan = Customer.objects.for_account(api.account).filter(people.beginning("ann")).explain()
+
+    read = set(re.findall(r"Bitmap Index Scan on (\w+)", plan))
+    assert read == {
+        *("customer_by_first_name", "customer_by_last_name", "customer_email_once"),
+        *("customer_phone_once", "customer_external_id_once", "customer_public_id"),
+    }
+
+
+def test_of_more_than_are_counted_a_search_still_shows_the_newest(api, anna, monkeypatch):
+    monkeypatch.setattr(people, "COUNTED", 1)
+    later = CustomerFactory(account=api.account, first_name="Annika")
+
+    assert ids(api.get(f"{BASE}?search=Ann")) == [later.public_id, anna.public_id]
