@@ -10,11 +10,14 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.db.models import Q
 from django.forms.models import BaseInlineFormSet
-from django.urls import reverse
+from django.http import FileResponse, Http404
+from django.urls import path, reverse
+from django.utils.html import format_html
 
 from accounts import connections, onboarding
 from accounts.models import Account, Approval, Connection, Membership, User
 from accounts.roles import Permission
+from campaigns_project import jobs
 from campaigns_project.admin import Tile, tile
 from campaigns_project.admin.acts import Act, Said, act
 from campaigns_project.admin.lists import chosen
@@ -180,14 +183,49 @@ class AuditEntryAdmin(OperatorAdmin):
 
 @admin.register(Job)
 class JobAdmin(OperatorAdmin):
-    list_display = ("public_id", "kind", "chip", "done", "failed", "total", "account", "created_at")
+    """Long work: imports of customers, segments and leads with what was uploaded and refused, exports, and the rest."""
+
+    list_display = ("public_id", "kind", "chip", "file", "done", "failed", "total", "account", "created_at")
     list_filter = ("status", "kind")
     list_select_related = ("account",)
     search_fields = ("^public_id",)
-    fields = ("account", "public_id", "kind", "chip", "done", "failed", "total", "message", "asked", "result_shown",
-              "created_at", "started_at", "finished_at")  # fmt: skip
+    fields = ("account", "public_id", "kind", "chip", "file", "by", "done", "failed", "total", "refused", "message",
+              "asked", "result_shown", "created_at", "started_at", "finished_at")  # fmt: skip
 
     chip = chip_of("job")
+
+    @admin.display(description="file")
+    def file(self, job: Job) -> str:
+        """What was uploaded, by its own name; what an erasure or the clock took away is no longer there."""
+        return str(job.params.get("file", "")) or ("A file" if job.input_file else "—")
+
+    @admin.display(description="uploaded or asked for by")
+    def by(self, job: Job) -> str:
+        person = User.objects.filter(pk=job.created_by_id).first() if job.created_by_id else None
+        return str(person or "—")
+
+    @admin.display(description="refused rows")
+    def refused(self, job: Job) -> str:
+        if not job.errors_file:
+            return "—"
+        return format_html('<a href="{}">{} as CSV</a>', reverse("admin:job_errors", args=[job.pk]), f"{job.failed:,}")
+
+    def get_urls(self) -> list[Any]:
+        errors = path("<int:pk>/errors/", self.admin_site.admin_view(self.errors), name="job_errors")
+        return [errors, *super().get_urls()]
+
+    def errors(self, request: HttpRequest, pk: int) -> FileResponse:
+        """The refused rows with their reasons. Who may not see the job finds nothing."""
+        job = self.get_queryset(request).filter(pk=pk).exclude(errors_file="").first()
+        if job is None or not self.has_view_permission(request, job) or not jobs.errors_of(job).is_file():
+            raise Http404
+        AuditEntry.objects.create(
+            account=job.account, actor_id=request.user.pk, action="job.errors", target=job.public_id
+        )
+        return FileResponse(
+            jobs.errors_of(job).open("rb"), as_attachment=True, filename=f"{job.public_id}-errors.csv",
+            content_type="text/csv; charset=utf-8",
+        )  # fmt: skip
 
     @admin.display(description="asked for")
     def asked(self, job: Job) -> SafeString:

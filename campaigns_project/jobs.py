@@ -38,6 +38,7 @@ OPEN = (Job.Status.QUEUED, Job.Status.RUNNING)
 # What a spreadsheet would take for a formula, full-width forms included.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 _runners: dict[str, Runner] = {}
+LONGEST_NAME = 100
 
 
 class ImportUnderWay(Conflict):
@@ -68,14 +69,20 @@ def create(
     params: Mapping[str, Any] | None = None,
     upload: UploadedFile[Any] | None = None,
 ) -> Job:
-    """A new job, queued; `upload` is kept below the private files under a name of ours."""
+    """A new job, queued; `upload` is kept below the private files under a name of ours, its own is `params["file"]`."""
     job = Job(account=account, kind=kind, total=total, params=dict(params or {}), created_by_id=getattr(by, "pk", None))
     if upload is not None:
         job.input_file = f"jobs/{job.public_id}-input"
+        job.params["file"] = _plain(upload.name or "")
         with _private(job.input_file).open("wb") as kept:
             kept.writelines(upload.chunks())
     job.save()
     return job
+
+
+def _plain(name: str) -> str:
+    """The name of somebody's file, to be shown."""
+    return "".join(letter for letter in name if letter.isprintable())[-LONGEST_NAME:]
 
 
 def input_of(job: Job) -> Path:

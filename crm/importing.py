@@ -9,10 +9,12 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from django.db.models.functions import Now
 from rest_framework import serializers
 
 from campaigns_project import jobs, sheets
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 KIND = "customer_import"
 # A file that waits for somebody to say what its columns are; nothing runs it.
 SHEET = "customer_sheet"
+# So long.
+KEPT = timedelta(days=1)
 SLICE = 5_000
 FEWEST = 50
 SHOWN = 20
@@ -108,12 +112,28 @@ def keep(account: Account, upload: UploadedFile[bytes], *, by: Any) -> Job:
     return jobs.create(SHEET, account=account, by=by, total=total, upload=upload)
 
 
+def forget_unstarted() -> int:
+    """Throw away files that nobody said the columns of within a day. Returns how many."""
+    old = Job.objects.filter(kind=SHEET, status=Job.Status.QUEUED, created_at__lt=Now() - KEPT)
+    gone = 0
+    for job in old.exclude(input_file=""):
+        # Whoever starts it at this moment was first, or finds it over.
+        if Job.objects.filter(pk=job.pk, kind=SHEET, status=Job.Status.QUEUED).update(
+            status=Job.Status.CANCELLED, finished_at=Now(), message="Nobody started it within a day.", input_file=""
+        ):
+            jobs.input_of(job).unlink(missing_ok=True)
+            gone += 1
+    return gone
+
+
 def start(job: Job, mapping: Mapping[str, str]) -> None:
     """Begin with a file that was kept. Raises Invalid (`details["mapping"]`), AlreadyStarted."""
+    if job.status != Job.Status.QUEUED:
+        raise AlreadyStarted
     with jobs.input_of(job).open("rb") as file:
         _columns(sheets.head_of(file), mapping)
     waiting = Job.objects.filter(pk=job.pk, kind=SHEET, status=Job.Status.QUEUED)
-    if not waiting.update(kind=KIND, params={"mapping": dict(mapping)}):
+    if not waiting.update(kind=KIND, params=job.params | {"mapping": dict(mapping)}):
         raise AlreadyStarted
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import shared_task
 
-from crm import consent, first_touch, outgoing, redeeming, refreshing, trials
+from crm import consent, first_touch, importing, outgoing, redeeming, refreshing, trials
 
 # A segment is at most this much, and one turn of the clock, behind its customers.
 FRESH_S = 60
@@ -26,9 +26,10 @@ def fold_funnels(**_later: Any) -> None:
 
 @shared_task
 def forget_old_webhooks_out(**_later: Any) -> None:
-    """Forget webhooks to merchants, and test messages, after a month."""
+    """Forget webhooks to merchants and test messages after a month, and files that nobody imported after a day."""
     outgoing.forget_old()
     trials.forget_old()
+    importing.forget_unstarted()
 
 
 @shared_task(expires=15)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.contrib import messages
 from django.http import Http404
 from django.utils import timezone
 
@@ -90,6 +91,8 @@ class OneImport(MerchantPage):
         if request.POST.get("act") == "undo":
             begun = undoing.undo(job, by=self.user)
             return flash(request, "It is being undone.", f"/people/import/{begun.public_id}")
+        if _is_gone(job):
+            return flash(request, job.message, "/people/import", level=messages.WARNING)
         names, _, _ = importing.preview(job)
         try:
             importing.start(job, {name: request.POST.get(f"column{n}", "") for n, name in enumerate(names)})
@@ -105,7 +108,7 @@ class OneImport(MerchantPage):
         return found
 
     def _page(self, job: Job, status: int = 200, fault: str = "") -> HttpResponse:
-        if job.kind != importing.SHEET:
+        if job.kind != importing.SHEET or _is_gone(job):
             return self.show("crm/import.html", status, **standing(job))
         names, guessed, rows = importing.preview(job)
         columns = [
@@ -168,3 +171,8 @@ def _choices(name: str, chosen: str) -> list[tuple[str, str, bool]]:
 
 def _sentence(refusal: Refusal) -> str:
     return str(next(iter(refusal.details.values()))[0])
+
+
+def _is_gone(job: Job) -> bool:
+    """A file that was kept for somebody to say its columns, too long."""
+    return job.kind == importing.SHEET and job.status != Job.Status.QUEUED

@@ -1,15 +1,20 @@
 """Customers from a file, and a person's own file, as merchants see them; no page needs JavaScript."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from accounts.roles import Role
 from campaigns_project import jobs
-from crm import importing
+from campaigns_project.models import AuditEntry, Job
+from crm import importing, tasks
 from crm.models import Customer
 from tests.factories import CustomerFactory
 from tests.fixtures_http import caller
+from tests.operators_world import address, operator
 
 pytestmark = pytest.mark.django_db
 RAW = "Mail;Nr;seat;x\nanna@example.test;c-1;<b>7;y\nnobody;c-2;8;\n"
@@ -73,6 +78,40 @@ def test_columns_that_name_nobody_are_asked_again(page):
     assert page.post(where, {"act": "start", "column0": "email"}).status_code == 303
     run()
     assert page.post(where, {"act": "start", "column0": "email"}).status_code == 409
+
+
+def test_a_file_that_nobody_starts_is_thrown_away_after_a_day(page, api):
+    where, later = upload(page)["Location"], upload(page)["Location"]
+    old = Job.objects.get(public_id=where.rpartition("/")[2])
+    Job.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(hours=25))
+    kept = jobs.input_of(old)
+
+    tasks.forget_old_webhooks_out()
+
+    old.refresh_from_db()
+    assert (old.status, old.input_file, kept.exists()) == ("cancelled", "", False)
+    assert "Nobody started it within a day." in page.get(where).content.decode()
+    assert page.post(where, {"act": "start", "column0": "email"})["Location"] == "/people/import"
+    assert page.post(later, {"act": "start", "column0": "email"})["Location"] == later
+    with pytest.raises(importing.AlreadyStarted):
+        importing.start(old, {})
+
+
+def test_an_operator_sees_what_was_uploaded_and_takes_the_refused_rows(page, api, client):
+    where = upload(page)["Location"]
+    page.post(where, {"act": "start", "column0": "email"})
+    run()
+    job, staff = Job.objects.get(), operator(Client())
+
+    shown = staff.get(address(job, "change")).content.decode()
+    file = staff.get(f"/admin/{job._meta.app_label}/job/{job.pk}/errors/")
+
+    assert ("a.csv" in shown, api.user.email in shown, "1 as CSV" in shown) == (True, True, True)
+    assert b"nobody" in b"".join(file.streaming_content)
+    assert AuditEntry.objects.filter(action="job.errors", target=job.public_id).exists()
+    assert client.get(file.request["PATH_INFO"]).status_code == 302
+    jobs.errors_of(job).unlink()
+    assert staff.get(file.request["PATH_INFO"]).status_code == 404
 
 
 def test_an_import_is_the_accounts_own(page, neighbour):
