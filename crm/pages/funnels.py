@@ -11,13 +11,15 @@ from accounts.merchant_page import MerchantPage
 from campaigns_project.jobs import csv_line
 from campaigns_project.refusals import Invalid
 from crm import funnels
-from crm.funnels import Funnel
+from crm.funnels import Breakdown, Funnel
 from crm.models import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from django.http import HttpRequest
+
+    from accounts.models import Account
 
 LEADS = {
     Funnel.ONBOARDING: "How new people come from a first contact to a second order.",
@@ -37,6 +39,8 @@ MEANINGS = {
     Stage.RETENTION: "Third order: a regular",
     Stage.ADVOCACY: "Referred others",
 }
+EACH = (("", "Everybody together"), (Breakdown.CAMPAIGN, "Campaign"), (Breakdown.SEGMENT, "Audience"))
+PLACES = {Breakdown.CAMPAIGN: "/campaigns", Breakdown.SEGMENT: "/audiences"}
 EXPORTED = ("stage", "count", "percentage", "drop_off", "step_conversion")
 
 
@@ -51,6 +55,7 @@ class FunnelForm(forms.Form):
 
     funnel_type = forms.ChoiceField(label="Funnel", choices=Funnel.choices)
     start_date, end_date = _day("From"), _day("Until")
+    breakdown = forms.ChoiceField(label="Each", required=False, choices=EACH)
 
     def __init__(self, request: HttpRequest, account: Any) -> None:
         self.account = account
@@ -79,7 +84,7 @@ class Funnels(MerchantPage):
             return self.show("crm/funnels.html", 400, form=form, kind=Funnel.ONBOARDING, lead="")
         kind = Funnel(form.cleaned_data["funnel_type"])
         told = funnels.measure(self.account, kind, form.period)
-        stages = drawn(told["stages"])
+        stages, by = drawn(told["stages"]), form.cleaned_data["breakdown"]
         return self.show(
             "crm/funnels.html",
             form=form,
@@ -90,6 +95,8 @@ class Funnels(MerchantPage):
             tiles=tiles(stages) if stages[0]["count"] else [],
             reached=any(each["count"] for each in stages),
             query=request.GET.urlencode(),
+            by=by,
+            groups=_groups(self.account, kind, form),
         )
 
 
@@ -102,10 +109,26 @@ class Export(MerchantPage):
             return self.show("crm/funnels.html", 400, form=form, kind=Funnel.ONBOARDING, lead="")
         kind, span = form.cleaned_data["funnel_type"], form.period
         stages = funnels.measure(self.account, kind, span)["stages"]
-        lines = [csv_line(EXPORTED), *(csv_line([each.get(name, "") for name in EXPORTED]) for each in stages)]
+        everybody = {"id": "", "name": "", "stages": stages}
+        groups = _groups(self.account, kind, form)
+        more = ("group_id", "group") if form.cleaned_data["breakdown"] else ()
+        lines = [csv_line([*more, *EXPORTED])]
+        for group in [everybody, *groups]:
+            who = [group["id"], group["name"]] if more else []
+            lines += [csv_line([*who, *(each.get(name, "") for name in EXPORTED)]) for each in group["stages"]]
         response = HttpResponse(b"".join(lines), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="{kind}-{span.first}-{span.last}.csv"'
         return response
+
+
+def _groups(account: Account, kind: Funnel, form: FunnelForm) -> list[dict[str, Any]]:
+    """The funnel of each campaign or segment as `funnels.break_down` tells it, with its `id` and its page's `href`."""
+    by = form.cleaned_data["breakdown"]
+    found = funnels.break_down(account, kind, form.period, by) if by else []
+    for group in found:
+        group["id"] = group[f"{by}_id"]
+        group["href"] = f"{PLACES[by]}/{group['id']}"
+    return found
 
 
 def drawn(stages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -4,7 +4,8 @@ import datetime as dt
 
 import pytest
 
-from crm import events
+from crm import events, segments
+from tests.factories import CustomerFactory, DeliveryFactory, SegmentFactory
 
 pytestmark = pytest.mark.django_db
 JANUARY = "start_date=2026-01-01&end_date=2026-01-24"
@@ -60,9 +61,40 @@ def test_an_open_end_is_thirty_days_away(page, visited):
 
 @pytest.mark.parametrize("path", ["/funnels", "/funnels/export"])
 @pytest.mark.parametrize(
-    "query", ["funnel_type=sales", "start_date=never", "start_date=2026-02-01&end_date=2026-01-01", "end_date=%00"]
+    "query",
+    [
+        "funnel_type=sales",
+        "start_date=never",
+        "start_date=2026-02-01&end_date=2026-01-01",
+        "end_date=%00",
+        "breakdown=city",
+    ],
 )
 def test_what_is_no_question_says_so_beside_the_field(page, path, query):
     answer = page.get(f"{path}?{query}")
 
     assert (answer.status_code, len(answer.context["form"].errors)) == (400, 1)
+
+
+@pytest.mark.parametrize(("by", "place"), [("campaign", "/campaigns"), ("segment", "/audiences")])
+def test_it_is_broken_down_by_campaign_and_by_audience(page, api, visited, by, place):
+    customer = CustomerFactory(account=api.account, phone="+15550000000")
+    segment = SegmentFactory(account=api.account, name="=Regulars")
+    segments.add_known(segment, [customer.pk])
+    row = DeliveryFactory(customer=customer, campaign__name="=Regulars", status="delivered")
+    group = row.campaign if by == "campaign" else segment
+    events.claim(customer)
+
+    address = f"funnel_type=purchase&{JANUARY}&breakdown={by}"
+    answer = page.get(f"/funnels?{address}")
+    (shown,) = answer.context["groups"]
+    file = page.get(f"/funnels/export?{address}").content.decode().splitlines()
+
+    assert (shown["id"], shown["stages"][0]["count"]) == (group.public_id, 1)
+    assert f'href="{place}/{group.public_id}"' in answer.content.decode()
+    assert (len(file), file[0].split(",")[:3]) == (13, ["group_id", "group", "stage"])
+    assert (file[1], file[7]) == (",,awareness,8,100,,", f"{group.public_id},'=Regulars,awareness,1,100,,")
+
+
+def test_a_breakdown_of_nobody_says_so(page, visited):
+    assert "Nobody of any in these days" in page.get(f"/funnels?{JANUARY}&breakdown=segment").content.decode()
