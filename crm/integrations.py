@@ -133,6 +133,6 @@ def event_of(entry: InboxEntry) -> str:
 
 def address_in(entry: InboxEntry) -> str:
     """Whom it is about, as the provider names them; "" when it names nobody."""
-    said = payload_of(entry)
+    said = payloads.said_by(entry.provider, payload_of(entry))
     found = next((said[name] for name in ("email", "data[email]", "To", "phone") if said.get(name)), "")
     return found if isinstance(found, str) else ""

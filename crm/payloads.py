@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -83,6 +84,9 @@ PROVIDERS = {
 }  # fmt: skip
 # What providers say, by the field that holds the name of the event.
 _NAMED_BY = {"sendgrid": "event", "twilio": "MessageStatus", "mailchimp": "type", "hubspot": "subscriptionType"}
+# Of a form in HubSpot's contact: our name for what it says, and what of that is kept.
+_OF_FORMS = {"event_id": "conversion-id", "form_id": "form-id", "form": "title", "page": "page-url"}
+ABOUT = ("form_id", "form", "page")
 # Of nobody we wrote to: they are kept in the stream as they are.
 _NO_FEEDBACK = {"campaign_sent", "contact_created", "form_submitted"}
 _FEEDBACK = {
@@ -112,8 +116,37 @@ def items_of(body: bytes, *, form: bool) -> list[Any]:
     return found if isinstance(found, list) else [found]
 
 
+def said_by(provider: str, item: Any) -> Any:
+    """The item, or what it says in the generic payload.
+
+    HubSpot has no webhook for a form: a workflow sends the contact (https://legacydocs.hubspot.com/docs/methods/contacts,
+    `vid`, `properties`, `form-submissions`), and the latest submission in it is what has happened.
+    """
+    if provider != "hubspot" or not isinstance(item, dict) or "event_type" in item:
+        return item
+    sent = [
+        form for form in map(_object, _list(item.get("form-submissions"))) if isinstance(form.get("timestamp"), int)
+    ]
+    if not sent:
+        return item
+    last = max(sent, key=itemgetter("timestamp"))
+    said = {name: last.get(key) for name, key in _OF_FORMS.items()}
+    said["email"] = _object(_object(item.get("properties")).get("email")).get("value")
+    told: dict[str, Any] = {name: value for name, value in said.items() if isinstance(value, str)}
+    return told | {"event_type": "form_submitted", "timestamp": last["timestamp"] // MILLISECONDS}
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def name_of(provider: str, item: Any) -> str:
     """What happened, in our word where we have one: `opened`. "" when the item does not say."""
+    item = said_by(provider, item)
     if not isinstance(item, dict):
         return ""
     generic = item.get("event_type")
@@ -131,6 +164,7 @@ def is_counted(provider: str, item: Any) -> bool:
 
 def identity_of(provider: str, item: Any, attempt: str = "") -> str:
     """What makes two deliveries the same event: the provider's own id, else all that it says."""
+    item = said_by(provider, item)
     if isinstance(item, dict):
         said = {
             "sendgrid": item.get("sg_event_id"),
@@ -145,6 +179,7 @@ def identity_of(provider: str, item: Any, attempt: str = "") -> str:
 
 def read(provider: str, item: Any, *, received_at: datetime, attempt: str = "") -> Feedback | Happened | None:
     """What an item says; None when it is nothing that we act on. Raises Unreadable."""
+    item = said_by(provider, item)
     name = name_of(provider, item)
     if not name:
         raise Unreadable("It does not name its event.")
@@ -152,8 +187,9 @@ def read(provider: str, item: Any, *, received_at: datetime, attempt: str = "") 
     at = min(_moment(provider, item, received_at), received_at)
     key = f"{provider}:{identity_of(provider, item, attempt)}"
     if name in _NO_FEEDBACK:
-        known = _known(item)
-        return Happened(key, f"{provider}.{name}", email=_email(item) if known else "", occurred_at=at)
+        about = {each: item[each] for each in ABOUT if isinstance(item.get(each), str)}
+        email = _email(item) if _known(item) else ""
+        return Happened(key, f"{provider}.{name}", email=email, occurred_at=at, properties=about)
     if name not in _FEEDBACK:
         return None
     channel = channel_of(provider, item)

@@ -171,3 +171,37 @@ def test_without_an_id_all_that_is_said_is_the_identity():
     assert identity_of("mailchimp", {"a": 1}) != identity_of("mailchimp", {"a": 2})
     assert identity_of("sendgrid", 5) != identity_of("sendgrid", "5")
     assert identity_of("sendgrid", {"event_id": "e1"}) == identity_of("hubspot", {"eventId": "e1"}) == "e1"
+
+
+CONTACT = {
+    "vid": 123,
+    "properties": {"email": {"value": "anna@example.test"}, "firstname": {"value": "Anna"}},
+    "form-submissions": [
+        {"conversion-id": "c-1", "timestamp": 1711234560000, "form-id": "f-1", "title": "Old"},
+        {"conversion-id": "c-2", "timestamp": 1711234567890, "form-id": "f-2", "title": "Table for two", "page-url": 5},
+        "x",
+    ],
+}
+
+
+def test_a_contact_that_a_workflow_sends_tells_of_its_latest_form():
+    told = read("hubspot", CONTACT)
+
+    assert (told.event_id, told.type, told.email) == ("hubspot:c-2", "hubspot.form_submitted", "anna@example.test")
+    assert told.occurred_at == datetime(2024, 3, 23, 22, 56, 7, tzinfo=UTC)
+    assert told.properties == {"form_id": "f-2", "form": "Table for two"}
+    assert is_counted("hubspot", CONTACT)
+    assert identity_of("hubspot", CONTACT) == identity_of("hubspot", CONTACT | {"vid": 5}) == "c-2"
+
+
+@pytest.mark.parametrize(
+    "odd", [{"properties": {}}, {"properties": None}, {"properties": {"email": "x"}}, {"properties": {"email": {}}}]
+)
+def test_a_form_of_nobody_is_kept_without_an_address(odd):
+    assert read("hubspot", CONTACT | odd).email == ""
+
+
+@pytest.mark.parametrize("forms", [[], None, [{"timestamp": "soon"}], "x"])
+def test_a_contact_without_a_form_names_no_event(forms):
+    assert name_of("hubspot", CONTACT | {"form-submissions": forms}) == ""
+    assert name_of("sendgrid", CONTACT) == ""
