@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-GROUPS = ("viewer", "support", "campaign ops", "finance", "admin")
+RIGHTS = {"view": ("viewer", "support", "campaign ops", "finance", "admin")}
 
 
 def permit(apps, schema_editor):
@@ -13,7 +13,7 @@ def permit(apps, schema_editor):
     right, _ = permissions.get_or_create(
         content_type=kind, codename="view_trial", defaults={"name": "Can view test message"}
     )
-    for group in groups.filter(name__in=GROUPS):
+    for group in groups.filter(name__in=RIGHTS["view"]):
         group.permissions.add(right)
 
 

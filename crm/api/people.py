@@ -57,9 +57,9 @@ class Customers(CustomerDoor):
     def get(self, request: Request) -> Response:
         """List the customers, newest first."""
         scope = f"{self.account.pk} {request.path.rstrip('/')}"
-        filters = wanted(self.params)
+        filters, begins = wanted(self.params), self.params.get("search")
         chosen: Any = self.customers().filter(filters) if filters else self.customers()
-        if begins := self.params.get("search"):
+        if begins:
             chosen = people.search(chosen, begins)
         page = page_of(
             chosen,
@@ -67,7 +67,7 @@ class Customers(CustomerDoor):
             shape=lambda row: row.json,
             scope=scope,
             counted="capped",
-            read=lambda rows: told.newest(self.account, rows, chosen=bool(filters)),
+            read=lambda rows: told.newest(self.account, rows, chosen=bool(filters or begins)),
         )
         return Response(WrittenPage(page["data"], page["pagination"]))
 

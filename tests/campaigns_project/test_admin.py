@@ -25,7 +25,7 @@ LATER = [
     (importlib.import_module(f"campaigns_project.migrations.{name}"), models)
     for name, models in (
         ("0004_promos_are_given_back", 2), ("0006_webhooks_to_merchants", 2), ("0007_segments_are_refreshed", 1),
-        ("0008_marketing_campaigns_are_seen", 4), ("0009_webhook_connections_are_seen", 1),
+        ("0008_marketing_campaigns_are_seen", 4), ("0009_webhook_connections_are_seen", 1), ("0010_tests_are_seen", 1),
     )
 ]  # fmt: skip
 CLOCK = {"give back promos", "fold funnels", "forget old webhooks to merchants", "refresh segments"}
