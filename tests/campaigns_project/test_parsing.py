@@ -1,6 +1,10 @@
-import pytest
+import json
 
-from campaigns_project.api import parse_json
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaigns_project.api import parse_json, parsing
 from campaigns_project.refusals import InvalidJSON
 
 DEEP = b'{"a":' * 33 + b"1" + b"}" * 33
@@ -62,3 +66,21 @@ def test_json_is_read(raw, value):
 
 def test_a_list_is_read_where_a_door_allows_any_value():
     assert parse_json(b"[1]", any_value=True) == [1]
+
+
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.text('a":\\ {}[]\n\x00ü'))
+OBJECTS = st.lists(st.tuples(st.sampled_from(["a", "b", ":", 'a":', "a :"]), SCALARS), max_size=3)
+COLONS = st.sampled_from([":", ": ", " :", "\n:"])
+
+
+@given(st.lists(OBJECTS, min_size=1, max_size=3), st.booleans(), COLONS, st.booleans())
+def test_the_quick_way_reads_what_the_strict_one_reads_and_refuses_no_less(objects, many, colon, ascii_only):
+    def written(value):
+        return json.dumps(value, ensure_ascii=ascii_only)
+
+    items = ["{" + ",".join(f"{written(key)}{colon}{written(value)}" for key, value in each) + "}" for each in objects]
+    raw = (f"[{', '.join(items)}]" if many else items[0]).encode()
+
+    if (quick := parsing._plain(raw)) is not None:
+        strict = parsing._strict(raw)
+        assert (quick, written(quick)) == (strict, written(strict))
