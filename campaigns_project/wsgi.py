@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
-from queue import SimpleQueue
-from threading import BoundedSemaphore, Lock, Thread
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from django.core.wsgi import get_wsgi_application
@@ -80,31 +82,54 @@ class Reading:
         return self._outcome
 
 
+class Reader(Thread):
+    """A thread that reads what it is given, one body after the other."""
+
+    def __init__(self, idle: SimpleQueue[Reader]) -> None:
+        super().__init__(name="body", daemon=True)
+        self._idle = idle
+        self._given = Lock()
+        self._given.acquire()
+        self._reading: Reading | None = None
+
+    def read(self, reading: Reading) -> None:
+        self._reading = reading
+        self._given.release()
+
+    def run(self) -> None:
+        while self._given.acquire():
+            if self._reading is not None:
+                self._reading.run()
+            self._idle.put(self)
+
+
 class Readers:
     """A few threads that read bodies, so that nobody else waits for a client that has stalled."""
 
     def __init__(self, most: int = READERS) -> None:
-        self._free = BoundedSemaphore(most)
         self._most = most
-        self._asked: SimpleQueue[Reading] = SimpleQueue()
-        self._threads: list[Thread] = []
+        self._idle: SimpleQueue[Reader] = SimpleQueue()
+        self._made = itertools.count()
 
     def start(self, read: Callable[..., bytes], *size: int) -> Reading | None:
         """The read under way, or None when all readers are held by stalled clients."""
-        if not self._free.acquire(timeout=PATIENCE):
+        try:
+            reader = self._free()
+        except Empty:
             return None
-        # Only now: the server's processes are made after this module was loaded.
-        if len(self._threads) < self._most:
-            self._threads.append(Thread(target=self._run, name="body", daemon=True))
-            self._threads[-1].start()
         reading = Reading(read, size)
-        self._asked.put(reading)
+        reader.read(reading)
         return reading
 
-    def _run(self) -> None:
-        while True:
-            self._asked.get().run()
-            self._free.release()
+    def _free(self) -> Reader:
+        with suppress(Empty):
+            return self._idle.get_nowait()
+        # Only now: the server's processes are made after this module was loaded.
+        if next(self._made) < self._most:
+            reader = Reader(self._idle)
+            reader.start()
+            return reader
+        return self._idle.get(timeout=PATIENCE)
 
 
 class LateAnswer:
