@@ -59,7 +59,8 @@ class Secret:
 
 def standings(account: Account) -> list[Standing]:
     """Every provider we can hear from, connected or not."""
-    known = {each.provider: each for each in WebhookConnection.objects.for_account(account)}
+    connections = WebhookConnection.objects.for_account(account).prefetch_related("tallies")
+    known = {each.provider: each for each in connections}
     carry = set(Connection.objects.for_account(account).values_list("provider", flat=True))
     return [Standing(each, it.name, it.events, known.get(each), each in carry) for each, it in PROVIDERS.items()]
 

@@ -26,7 +26,7 @@ from crm.phones import normalise
 from providers.twilio import Malformed, read_form
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 MIB = 1024 * 1024
 FORM = "application/x-www-form-urlencoded"
@@ -166,15 +166,23 @@ def identity_of(provider: str, item: Any, attempt: str = "") -> str:
     """What makes two deliveries the same event: the provider's own id, else all that it says."""
     item = said_by(provider, item)
     if isinstance(item, dict):
-        said = {
-            "sendgrid": item.get("sg_event_id"),
-            "twilio": ":".join(map(str, filter(None, (item.get("MessageSid"), item.get("MessageStatus"), attempt)))),
-            "hubspot": item.get("eventId"),
-        }.get(provider) or item.get("event_id")
-        if said and isinstance(said, str | int):
+        said = _IDENTIFIED_BY[provider](item, attempt) or item.get("event_id")
+        if said and isinstance(said, (str, int)):
             own = str(said)
             return own if len(own) <= LONGEST_IDENTITY and own.isascii() and own.isprintable() else _digest(own)
     return _digest(json.dumps(item, sort_keys=True))
+
+
+def _message_and_status(item: Mapping[str, Any], attempt: str) -> str:
+    return ":".join(map(str, filter(None, (item.get("MessageSid"), item.get("MessageStatus"), attempt))))
+
+
+_IDENTIFIED_BY: Mapping[str, Callable[[Mapping[str, Any], str], Any]] = {
+    "sendgrid": lambda item, _: item.get("sg_event_id"),
+    "twilio": _message_and_status,
+    "mailchimp": lambda _item, _attempt: None,
+    "hubspot": lambda item, _: item.get("eventId"),
+}
 
 
 def read(provider: str, item: Any, *, received_at: datetime, attempt: str = "") -> Feedback | Happened | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -19,32 +17,33 @@ if TYPE_CHECKING:
 
 # The word under which Mailchimp, which does not sign, carries the secret in its address.
 SECRET = "secret"  # noqa: S105 (the name of a parameter)
+_STAMPED = ("HTTP_X_WEBHOOK_SIGNATURE", "HTTP_X_WEBHOOK_TIMESTAMP")
 SENDGRID = "X-Twilio-Email-Event-Webhook"
 
 
-@dataclass(frozen=True)
 class Delivery:
-    """One request of a provider's: `meta` are its WSGI variables, `url` is the address as the provider called it."""
+    """One request of a provider's: `meta` are its WSGI variables, the base address is as the provider calls it."""
 
-    provider: str
-    meta: Mapping[str, Any]
-    url: str
-    body: bytes
+    def __init__(self, provider: str, meta: Mapping[str, Any], base: str, body: bytes) -> None:
+        self.provider, self.meta, self.base, self.body = provider, meta, base, body
+        self.is_form = str(meta.get("CONTENT_TYPE", "")).startswith(payloads.FORM)
 
     def header(self, name: str) -> str:
         """A header, "" when it is not there."""
         return str(self.meta.get("HTTP_" + name.upper().replace("-", "_"), ""))
 
-    @cached_property
+    @property
+    def url(self) -> str:
+        """The address as the provider called it."""
+        asked = self.meta.get("QUERY_STRING")
+        return f"{self.base}{self.meta['PATH_INFO']}{f'?{asked}' if asked else ''}"
+
+    @property
     def query(self) -> dict[str, str]:
         asked = self.meta.get("QUERY_STRING", "")
         return dict(parse_qsl(asked[:4000])) if asked else {}
 
-    @cached_property
-    def is_form(self) -> bool:
-        return str(self.meta.get("CONTENT_TYPE", "")).startswith(payloads.FORM)
-
-    @cached_property
+    @property
     def signed_fields(self) -> Mapping[str, str] | bytes | None:
         """What Twilio signs beside the address; None for a form that is none."""
         if not self.is_form:
@@ -67,7 +66,8 @@ def is_genuine(delivery: Delivery, key: Key, now: float) -> bool:
 
 
 def _by_headers(delivery: Delivery, secret: str, now: float) -> bool:
-    signature, timestamp = delivery.header("X-Webhook-Signature"), delivery.header("X-Webhook-Timestamp")
+    # By the server's own names: this one is asked of every delivery.
+    signature, timestamp = (str(delivery.meta.get(name, "")) for name in _STAMPED)
     return signatures.is_stamped(secret, timestamp=timestamp, signature=signature, body=delivery.body, now=now)
 
 

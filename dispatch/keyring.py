@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, connection, transaction
@@ -139,6 +140,9 @@ def _fingerprint(text: str) -> str:
 
 _kept: dict[tuple[str, str], tuple[float, Sequence[Keys]]] = {}
 MOST_KEPT = 10_000
+_NEVER: tuple[float, Sequence[Keys]] = (float("-inf"), ())
+_opening = Lock()
+PATIENCE = 0.05
 
 
 def forget() -> None:
@@ -167,12 +171,27 @@ def keys_for(account: Account, provider: str) -> Sequence[Keys]:
 
 
 def _opened(name: tuple[str, str], rows: Callable[[], Iterable[WebhookConnection]]) -> Sequence[Keys]:
-    at, found = _kept.get(name, (0.0, ()))
-    if time.monotonic() - at < KEPT_SECONDS and not connection.in_atomic_block:
-        return found
-    found = _open(list(rows()), name[0])
     # What a transaction sees may never be committed.
-    if found and not connection.in_atomic_block:
+    if connection.in_atomic_block:
+        return _open(list(rows()), name[0])
+    at, found = _kept.get(name, _NEVER)
+    if time.monotonic() - at < KEPT_SECONDS:
+        return found
+    # One looks it up for all who ask at that moment; who has waited for long looks alone.
+    mine = _opening.acquire(timeout=PATIENCE)
+    try:
+        at, found = _kept.get(name, _NEVER)
+        if time.monotonic() - at < KEPT_SECONDS:
+            return found
+        return _looked_up(name, rows)
+    finally:
+        if mine:
+            _opening.release()
+
+
+def _looked_up(name: tuple[str, str], rows: Callable[[], Iterable[WebhookConnection]]) -> Sequence[Keys]:
+    found = _open(list(rows()), name[0])
+    if found:
         if len(_kept) >= MOST_KEPT:
             forget()
         _kept[name] = (time.monotonic(), found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
@@ -12,6 +12,9 @@ from django.db.models.functions import Now
 
 from accounts.scoping import AccountQuerySet, Owned, SameAccount, owned, parent_key
 from accounts.secrets import open_sealed, seal
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class Owner(models.Model):
@@ -165,14 +168,12 @@ def new_token() -> str:
 class WebhookConnection(Owned):
     """Where one provider delivers an account's events: an address of its own, and how many came.
 
-    `events_received` and `last_event_at` count what the provider's table of events names, once each; `refused` counts
-    deliveries to this address whose signature was wrong.
+    `events_received` and `last_event_at` count what the provider's table of events names, once each (prefetch
+    `tallies` where there are many); `refused` counts deliveries to this address whose signature was wrong.
     """
 
     provider = models.CharField(max_length=30)
     token = models.CharField(max_length=22, unique=True, default=new_token, editable=False)
-    events_received = models.BigIntegerField(db_default=0, default=0)
-    last_event_at = models.DateTimeField(null=True, blank=True)
     refused = models.BigIntegerField(db_default=0, default=0)
     refused_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -187,6 +188,37 @@ class WebhookConnection(Owned):
 
     def __str__(self) -> str:
         return f"{self.provider} of {self.account_id}"
+
+    @property
+    def events_received(self) -> int:
+        return sum(each.events for each in self.tallies.all())
+
+    @property
+    def last_event_at(self) -> datetime | None:
+        return max(filter(None, (each.last_event_at for each in self.tallies.all())), default=None)
+
+
+class WebhookTally(Owned):
+    """A part of what a connection received: the sessions that store have rows of their own, and wait for nobody."""
+
+    # More than web processes usually are; two sessions with the same one only wait for each other.
+    STRIPES: ClassVar = 64
+
+    webhook = owned(WebhookConnection, related_name="tallies", db_index=False)
+    stripe = models.SmallIntegerField()
+    events = models.BigIntegerField()
+    last_event_at = models.DateTimeField(null=True)
+
+    objects = AccountQuerySet["WebhookTally"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["webhook", "stripe"], name="one_tally_per_stripe"),
+            SameAccount("webhook", name="webhook_tally_same_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.events} of webhook {self.webhook_id}"
 
 
 class WebhookSecret(Owned):

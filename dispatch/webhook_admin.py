@@ -21,6 +21,7 @@ from dispatch import keyring
 from dispatch.models import WebhookConnection, WebhookSecret
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from django.http import HttpRequest
 
 LATELY = Q(refused_at__gt=Now() - timedelta(hours=1))
@@ -34,6 +35,9 @@ class WebhookConnectionAdmin(OperatorAdmin):
     search_fields = ("=id", "=token")
     fields = ("account", "provider", "token", "events_received", "last_event_at", "refused", "refused_at", "secrets",
               "created_at")  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookConnection]:
+        return super().get_queryset(request).prefetch_related("tallies")
 
     @admin.display(description="secrets")
     def secrets(self, connection: WebhookConnection) -> str:

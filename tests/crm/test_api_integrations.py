@@ -35,9 +35,10 @@ SEEDS = {
 def test_the_list_is_the_seeds_key_by_key(api, base):
     last = datetime(2026, 1, 24, 18, 30, tzinfo=UTC)
     for provider, count, at in (("sendgrid", 15420, last), ("twilio", 8920, None)):
-        WebhookConnection.objects.create(
-            account=api.account, provider=provider, events_received=count, last_event_at=at
-        )
+        webhook = WebhookConnection.objects.create(account=api.account, provider=provider)
+        for stripe, events in enumerate((count - 20, 20)):
+            last = at if stripe else None
+            webhook.tallies.create(account=api.account, stripe=stripe, events=events, last_event_at=last)
 
     answer = api.get(f"{base}/webhooks")
 
