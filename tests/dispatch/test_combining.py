@@ -33,7 +33,7 @@ def asked_together(worker, combiner, numbers, key="row"):
         first = pool.submit(combiner, key, 1)
         assert worker.begun.wait(10)
         others = [pool.submit(combiner, key, number) for number in numbers]
-        while len(combiner._lines[key]) < len(numbers):
+        while len(combiner._lines[key].waiting) < len(numbers):
             sleep(0.001)
         worker.go.set()
         return [first, *others]
@@ -70,3 +70,22 @@ def test_nobody_waits_for_another_key(worker):
         assert combiner("quick", 5) == 5
         worker.go.set()
         assert (slow.result(10), combiner._lines) == (2, {})
+
+
+def test_who_was_answered_together_is_waited_for(worker):
+    combiner = Combiner(worker, gather=1)
+    answers = asked_together(worker, combiner, [2, 3, 4])
+    assert sum(answer.result(10) for answer in answers) == 20
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(combiner, ["row"] * 3, [5, 6, 7])) == [10, 12, 14]
+    assert [sorted(batch) for batch in worker.batches[1:]] == [[2, 3, 4], [5, 6, 7]]
+
+
+def test_who_does_not_come_again_is_not_waited_for_any_longer(worker):
+    combiner = Combiner(worker, gather=0.05)
+    answers = asked_together(worker, combiner, [2, 3, 4])
+    assert sum(answer.result(10) for answer in answers) == 20
+
+    assert [combiner("row", 5), combiner("row", 6)] == [10, 12]
+    assert (worker.batches[2:], combiner._last) == ([[5], [6]], {"row": 1})
