@@ -1,5 +1,6 @@
 """The long form of the crash tests: `python -m bench.soak [--seeds 5] [--people 10000] [--kills 50]`, and for webhooks
-`python -m bench.soak --webhooks 100`.
+`python -m bench.soak --webhooks 100`, or `--burst 5000`: so many a second for ten seconds, to the one web process of
+`bin/run`.
 
 With `--channel sms`, `email` or `push` it is a marketing campaign whose sender alone is killed; of e-mail and push
 exactly the calls in flight at a kill are unknown at the end.
@@ -27,6 +28,18 @@ def kill_web(world_of, kills):
     return 1 if verdict else 0
 
 
+def burst(world_of, rate):
+    """A burst of webhooks: what was acknowledged is stored, and nobody is told anything but 200 or an honest 503."""
+    from tests.crash.bursts import Burst
+
+    with world_of() as world:
+        world.keep_web()
+        told = Burst(world, rate=rate).run()
+        verdict = told.verdict()
+    print(f"{told}; {verdict or 'acknowledged = stored'}")
+    return 1 if verdict else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description="Kill everything during a send, again and again.")
     parser.add_argument("--seeds", type=int, default=5)
@@ -35,6 +48,7 @@ def main():
     parser.add_argument("--stops", type=int, default=5)
     parser.add_argument("--crashes", type=int, default=1)
     parser.add_argument("--webhooks", type=int, metavar="KILLS", help="instead: kill web so often at 200 webhooks/s")
+    parser.add_argument("--burst", type=int, metavar="RATE", help="instead: so many webhooks a second for ten seconds")
     parser.add_argument("--channel", choices=["whatsapp", "sms", "email", "push"], default="whatsapp")
     asked = parser.parse_args()
 
@@ -48,6 +62,8 @@ def main():
 
     if asked.webhooks:
         return kill_web(World, asked.webhooks)
+    if asked.burst:
+        return burst(World, asked.burst)
     good = 0
     for seed in range(1, asked.seeds + 1):
         with World() as world:
