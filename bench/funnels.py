@@ -44,7 +44,7 @@ SPARE = ("event_of_customer", "event_of_phone", "event_orders")
 def fill(events):
     """An account with so many events, their first touches found from them."""
     from accounts.models import Account
-    from crm import first_touch
+    from crm.funnels import first_touch
     from crm.models import Customer
 
     account = Account.objects.create(name=f"bench {uuid.uuid4().hex}")
@@ -67,7 +67,7 @@ def run(sql, given=None):
 
 
 def ours(account):
-    from crm import funnels
+    from crm.funnels import counting as funnels
 
     return funnels.measure(account, funnels.Funnel.ONBOARDING, funnels.Period(FIRST, LAST))
 
@@ -88,7 +88,7 @@ def ask(account):
 
 
 def equal(account):
-    from crm import first_touch
+    from crm.funnels import first_touch
 
     counted = first_touch.recount(account, FIRST, LAST)
     told = {each["stage"]: each["count"] for each in ours(account)["stages"]}
@@ -111,7 +111,7 @@ def ingested(account):
 
 
 def measured(small, big, pairs):
-    from crm import events, first_touch, funnels  # noqa: F401 (all of it before the long work)
+    from crm.funnels import first_touch  # noqa: F401 (all of it before the long work)
 
     accounts = [fill(rows) for rows in (small, big)]
     run("VACUUM ANALYZE crm_event, crm_funnelday, crm_firsttouch")

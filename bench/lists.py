@@ -99,8 +99,8 @@ def drf(account):
     from rest_framework.generics import ListAPIView
     from rest_framework.pagination import CursorPagination
 
-    from crm import consent
     from crm.api.shapes import CustomerShape
+    from crm.customers import consent
     from crm.models import Customer
 
     class Pages(CursorPagination):

@@ -59,7 +59,7 @@ def redemptions(oversold):
     """The seconds that as many redemptions of a fresh code take; what was sold beyond its limit goes to `oversold`."""
     from django.db import connection
 
-    from crm import redeeming
+    from crm.offers import redeeming
     from tests.factories import PromoFactory
 
     promo = PromoFactory(usage_limit=CLIENTS * EACH, per_customer_limit=1)

@@ -59,7 +59,7 @@ def run(sql, given=None):
 
 
 def count(account, asked):
-    from crm import criteria
+    from crm.audiences import criteria
 
     condition, params = criteria.compiled(asked, account)
     sql = f"SELECT count(*) FROM crm_customer c WHERE c.account_id = %s AND c.erased_at IS NULL AND {condition}"
@@ -93,7 +93,7 @@ def counting(account, pairs):
 
 
 def refreshed(account, pairs):
-    from crm import refreshing
+    from crm.audiences import refreshing
     from crm.models import Segment
 
     segment = Segment.objects.create(account=account, name="Most people", type="dynamic", criteria=MOST_PEOPLE)

@@ -19,7 +19,8 @@ class CampaignsConfig(AppConfig):
             sending,
             telling,
         )
-        from crm import erasing, exporting, gating, timeline
+        from crm.customers import erasing, exporting, timeline
+        from crm.marketing import gating
         from dispatch import inbox, lane
 
         onboarding.on_opening(authoring.onboard)

@@ -27,7 +27,7 @@ from campaigns.models import (
 from campaigns.planning import obstacles, planned, preflight
 from campaigns.sending import LANE
 from campaigns_project.refusals import Conflict
-from crm import erasing
+from crm.customers import erasing
 from dispatch.crashpoints import crashpoint
 from lifecycle import leases
 from lifecycle.models import Lease

@@ -14,7 +14,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from campaigns.models import CampaignLeadMessage, ConversationUser, Direction, Message
-from crm import consent, events, texting, timeline
+from crm import events
+from crm.customers import consent, texting, timeline
 from crm.models import Customer
 from providers.twilio import RANK, Malformed, opt_word, parse_inbound, parse_status, read_form
 from providers.twilio.codes import MEANINGS
@@ -86,7 +87,7 @@ def _furthest(updates: list[dict[str, Any]], rows: dict[str, int]) -> dict[int, 
 def receive(entry: InboxEntry) -> bool:
     """Take in one inbound message: kept once, linked to its person, STOP and START obeyed. True when it is new.
 
-    An SMS is no part of a WhatsApp conversation; `crm.texting` takes it.
+    An SMS is no part of a WhatsApp conversation; `crm.customers.texting` takes it.
     """
     inbound = parse_inbound(read_form(bytes(entry.body)))
     account: Account = entry.account  # type: ignore[assignment]  # the door stores the account it verified

@@ -1,4 +1,4 @@
-"""What WhatsApp holds of a person, blanked when they are erased (`crm.erasing`): the rows stay, to be counted."""
+"""What WhatsApp holds of a person, blanked when they are erased (`crm.customers.erasing`): rows stay, to be counted."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from django.db import connection
 from campaigns.authoring import check_newest
 from campaigns.models import Campaign
 from campaigns_project import jobs
-from crm.segments import members_sql
+from crm.audiences.segments import members_sql
 
 if TYPE_CHECKING:
     from campaigns_project.models import Job
@@ -24,7 +24,7 @@ WHERE customer.id IN ({members_sql("%(segment)s")}) AND customer.id > %(after)s 
     AND customer.erased_at IS NULL
 ORDER BY customer.id LIMIT {SLICE}"""  # noqa: S608 (names of ours)
 
-# The hash of a phone number is the same on every channel (crm.consent).
+# The hash of a phone number is the same on every channel (crm.customers.consent).
 _PEOPLE = """
 INSERT INTO campaigns_conversationuser AS person (account_id, phone, address_hash, name, customer_id)
 SELECT account_id, phone, phone_hash, '', id FROM crm_customer

@@ -12,7 +12,7 @@ from campaigns.models import Campaign, CampaignLead, ConversationUser
 from campaigns.models.conversation import ERASED
 from campaigns.values import check_values
 from campaigns_project.refusals import Invalid
-from crm.consent import phone_hash
+from crm.customers.consent import phone_hash
 from crm.models import Channel, Suppression
 from crm.phones import normalise
 

@@ -10,7 +10,7 @@ from django.db import connection
 from accounts.models import Connection
 from campaigns.models import CampaignStatus, MessageStatus, SkipReason
 from campaigns.previewing import values_sql
-from crm.consent import suppressed_sql
+from crm.customers.consent import suppressed_sql
 
 if TYPE_CHECKING:
     from campaigns.models import Broadcast

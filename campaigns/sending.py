@@ -11,8 +11,8 @@ from django.db.models.functions import Now
 from accounts.models import Connection
 from accounts.secrets import keyed_hash
 from campaigns.models import Broadcast, CampaignLeadMessage, MessageAttempt, MessageStatus, SkipReason
-from crm.consent import suppressed_sql
-from crm.gating import CAP_HOURS
+from crm.customers.consent import suppressed_sql
+from crm.marketing.gating import CAP_HOURS
 from dispatch.database import in_thread
 from dispatch.keeping import Kept
 from dispatch.lane import Call, Lane, OpenQuestion

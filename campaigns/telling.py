@@ -1,4 +1,4 @@
-"""What WhatsApp holds of a person, for the file that is theirs (`crm.exporting`)."""
+"""What WhatsApp holds of a person, for the file that is theirs (`crm.customers.exporting`)."""
 
 from __future__ import annotations
 

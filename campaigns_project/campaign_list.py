@@ -14,7 +14,7 @@ from campaigns.models import BroadcastStatus
 from campaigns.pages import progress as whatsapp
 from campaigns.pages.door import address_of as broadcast_address
 from campaigns_project.pages import Cut, paged
-from crm import metrics
+from crm.marketing import metrics
 from crm.models import MarketingCampaign, MarketingChannel, MarketingStatus
 from crm.pages import marketing_progress as marketing
 from crm.pages.marketing import address_of as marketing_address

@@ -24,8 +24,8 @@ from accounts.roles import Role
 from campaigns import approval, authoring, broadcasting, leads
 from campaigns.models import Broadcast, Campaign, CampaignLead, CampaignLeadMessage, CampaignStatus, ConversationUser
 from campaigns_project import demo_campaigns
-from crm import consent
-from crm.webhooks import address_of
+from crm.customers import consent
+from crm.webhooks_in.door import address_of
 from dispatch.keyring import connection_of
 from providers.base import Accepted, ApprovalState
 

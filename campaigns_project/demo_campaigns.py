@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils import timezone
 
-from crm import campaigning, consent, events, launching, refreshing, segments
+from crm import events
+from crm.audiences import refreshing, segments
+from crm.customers import consent
+from crm.marketing import campaigning, launching
 from crm.models import Customer, Delivery, MarketingCampaign, Segment
 
 if TYPE_CHECKING:

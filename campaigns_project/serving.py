@@ -4,7 +4,7 @@ Clock, worker and sender may be gone at once; what the sender held is free again
 """
 
 from campaigns_project.wsgi import BodyDeadline, django_application
-from crm.webhooks import Door
+from crm.webhooks_in.door import Door
 from dispatch import sweeping, tasks
 
 application = BodyDeadline(Door(django_application))

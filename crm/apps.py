@@ -17,8 +17,9 @@ class CrmConfig(AppConfig):
 def _send() -> None:
     """What leaves this house from here."""
     from accounts import connections
-    from crm import delivering, launching, posting, trying
+    from crm.marketing import delivering, launching, trying
     from crm.models import MarketingChannel
+    from crm.webhooks_out import posting
     from dispatch import lane
 
     lane.register(delivering.LANES[MarketingChannel.EMAIL], delivering.mail_lane)
@@ -32,12 +33,14 @@ def _send() -> None:
 
 def _work() -> None:
     """Each registers what its jobs run."""
-    from crm import exporting, importing, refreshing, segment_import, undoing  # noqa: F401
+    from crm.audiences import refreshing  # noqa: F401
 
 
 def _receive() -> None:
     """What providers post here."""
-    from crm import feedback, ingestion, responding, trials
+    from crm.customers import feedback
+    from crm.marketing import responding, trials
+    from crm.webhooks_in import ingestion
 
     ingestion.listen()
     feedback.listens(responding.hear)
@@ -46,7 +49,13 @@ def _receive() -> None:
 
 def _follow() -> None:
     """Who reads the one stream of events, and who uses a segment."""
-    from crm import attributing, events, first_touch, launching, outgoing, promos, responding, segments, timeline
+    from crm import events
+    from crm.audiences import segments
+    from crm.customers import timeline
+    from crm.funnels import first_touch
+    from crm.marketing import attributing, launching, responding
+    from crm.offers import promos
+    from crm.webhooks_out import outgoing
 
     events.listens(attributing.hear)
     events.listens(first_touch.touch)
@@ -58,7 +67,11 @@ def _follow() -> None:
 
 def _forget() -> None:
     """Who holds something of a person that an erasure blanks."""
-    from crm import erasing, exporting, forgetting, ingestion, outgoing, segments, texting, trials
+    from crm.audiences import segments
+    from crm.customers import erasing, exporting, texting
+    from crm.marketing import forgetting, trials
+    from crm.webhooks_in import ingestion
+    from crm.webhooks_out import outgoing
 
     for holder in (outgoing, forgetting, exporting, ingestion, segments, texting, trials):
         erasing.also(holder.forget)

@@ -6,7 +6,12 @@ from typing import Any
 
 from celery import shared_task
 
-from crm import consent, first_touch, importing, outgoing, redeeming, refreshing, trials
+from crm.audiences import refreshing
+from crm.customers import consent, importing
+from crm.funnels import first_touch
+from crm.marketing import trials
+from crm.offers import redeeming
+from crm.webhooks_out import outgoing
 
 # A segment is at most this much, and one turn of the clock, behind its customers.
 FRESH_S = 60

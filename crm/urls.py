@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from campaigns_project.api import route, routes, webhook
-from crm import webhooks
 from crm.api import (
     campaigns,
     events,
@@ -18,6 +17,7 @@ from crm.api import (
     trials,
     webhook_endpoints,
 )
+from crm.webhooks_in import door as webhooks
 
 # The same routes under our path and under the gateway's.
 MARKETING = ("api/v1/marketing", "v1/commerce/marketing")

@@ -28,7 +28,7 @@ from campaigns.models import (
     MessageAttempt,
     SkipReason,
 )
-from crm.consent import address_hash, address_of, phone_hash
+from crm.customers.consent import address_hash, address_of, phone_hash
 from crm.models import (
     Customer,
     Delivery,

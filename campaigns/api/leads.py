@@ -13,7 +13,7 @@ from campaigns.api.sending_shapes import AddedShape, LeadShape, MessageShape, Pr
 from campaigns.models import Campaign, CampaignLead, CampaignLeadMessage
 from campaigns.values import check_values
 from campaigns_project.api import BULK, IMPORT, AcceptedShape, Door, FileDoor, listed
-from crm import segments
+from crm.audiences import segments
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -22,7 +22,7 @@ class ConversationUser(Owned):
 
     customer = owned("crm.Customer", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     phone = models.CharField(max_length=20)
-    # crm.consent.address_hash(phone): how the suppression ledger knows it.
+    # crm.customers.consent.address_hash(phone): how the suppression ledger knows it.
     address_hash = models.CharField(max_length=64)
     name = models.CharField(max_length=200, blank=True)
     last_inbound_at = models.DateTimeField(null=True, blank=True)

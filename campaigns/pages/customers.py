@@ -13,7 +13,7 @@ from campaigns_project.pages import flash, keyed
 from campaigns_project.refusals import Invalid
 from campaigns_project.templatetags.look import money
 from campaigns_project.tones import look_of
-from crm import consent, people, timeline
+from crm.customers import consent, people, timeline
 from crm.models import Channel, Customer, PushSubscription
 
 if TYPE_CHECKING:

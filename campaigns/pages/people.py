@@ -16,7 +16,8 @@ from campaigns.pages.broadcast import values_of
 from campaigns.pages.door import WhatsAppPage, address_of
 from campaigns_project.pages import flash, keyed
 from campaigns_project.tones import look_of
-from crm import consent, phones
+from crm import phones
+from crm.customers import consent
 from crm.models import ConsentEntry, Event
 from dispatch.models import InboxEntry
 

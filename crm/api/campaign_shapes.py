@@ -19,8 +19,8 @@ from campaigns_project.api import (
 )
 from campaigns_project.currencies import places
 from campaigns_project.refusals import Invalid
-from crm import metrics
 from crm.api.promo_shapes import AmountField, CodeField
+from crm.marketing import metrics
 from crm.models import (
     Audience,
     Delivery,

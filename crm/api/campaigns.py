@@ -13,8 +13,8 @@ from rest_framework.response import Response
 
 from accounts.roles import Permission
 from campaigns_project.api import ChoiceField, Door, Query, listed, page_of
-from crm import campaigning, launching, listing, metrics
 from crm.api import campaign_shapes as shapes
+from crm.marketing import campaigning, launching, listing, metrics
 from crm.models import Delivery, DeliveryStatus, LeftOut, MarketingCampaign, MarketingChannel
 
 if TYPE_CHECKING:

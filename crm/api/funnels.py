@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from campaigns_project.api import ChoiceField, DayField, Door, Query
-from crm import funnels
+from crm.funnels import counting as funnels
 from crm.models import Stage
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from drf_spectacular.types import OpenApiTypes
 from accounts.roles import Permission
 from campaigns_project.api import IMPORT, AcceptedShape, Door, FileDoor, OpenDoor
 from campaigns_project.models import Job
-from crm import exporting, importing, undoing
 from crm.api import inputs
 from crm.api.people import CustomerDoor
+from crm.customers import exporting, importing, undoing
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase

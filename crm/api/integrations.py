@@ -12,8 +12,8 @@ from rest_framework.response import Response
 from accounts.roles import Permission
 from campaigns_project.api import ChoiceField, Door, ListQuery, OpenDoor, Query, StrictSerializer, TextField, listed
 from campaigns_project.api.serializers import ErrorBody
-from crm import integrations
-from crm.payloads import PROVIDERS
+from crm.webhooks_in import integrations
+from crm.webhooks_in.payloads import PROVIDERS
 from dispatch.models import InboxEntry
 
 if TYPE_CHECKING:

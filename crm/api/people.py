@@ -12,9 +12,9 @@ from rest_framework.response import Response
 
 from accounts.roles import Permission
 from campaigns_project.api import Door, WrittenPage, listed, page_of
-from crm import consent, erasing, people, timeline, told
 from crm.api import inputs
 from crm.api.shapes import CustomerShape, TimelineShape
+from crm.customers import consent, erasing, people, timeline, told
 from crm.models import Customer
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from rest_framework.response import Response
 
 from accounts.roles import Permission
 from campaigns_project.api import Door, NothingInput, limits
-from crm import promos, redeeming
-from crm.admitting import Basket
 from crm.api import promo_use_shapes as shapes
 from crm.models import Promo
+from crm.offers import promos, redeeming
+from crm.offers.admitting import Basket
 
 if TYPE_CHECKING:
     from rest_framework.request import Request

@@ -9,9 +9,9 @@ from django.db import transaction
 from accounts.roles import Permission
 from campaigns_project.api import Door, listed
 from campaigns_project.refusals import InvalidJSON
-from crm import promos
 from crm.api import promo_shapes as shapes
 from crm.models import Promo, PromoStatus
+from crm.offers import promos
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

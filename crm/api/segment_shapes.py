@@ -16,8 +16,8 @@ from campaigns_project.api import (
     StrictSerializer,
     TextField,
 )
+from crm.audiences.segments import MAXIMA, MOST_NAMED
 from crm.models import Channel, Customer, Segment, SegmentType
-from crm.segments import MAXIMA, MOST_NAMED
 
 CRITERIA = {
     "total_spent": {"gte": 500},

@@ -10,8 +10,9 @@ from rest_framework.response import Response
 from accounts.roles import Permission
 from campaigns_project.api import IMPORT, AcceptedShape, Door, FileDoor, ListQuery, NothingInput, listed
 from campaigns_project.refusals import InvalidJSON
-from crm import criteria, refreshing, segment_import, segments
 from crm.api import segment_shapes as shapes
+from crm.audiences import criteria, refreshing, segments
+from crm.audiences import importing as segment_import
 from crm.models import Customer, Segment
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from rest_framework.response import Response
 
 from accounts.roles import Permission
 from campaigns_project.api import Door, StrictSerializer, TextField, listed
-from crm import subscriptions
 from crm.api.people import CustomerDoor
+from crm.customers import subscriptions
 from crm.models import PushSubscription
 from providers.webpush import public_key
 

@@ -9,8 +9,8 @@ from rest_framework.response import Response
 
 from accounts.roles import Permission
 from campaigns_project.api import ChoiceField, ListQuery, StrictSerializer, TextField, listed
-from crm import trials
 from crm.api.campaigns import CampaignDoor
+from crm.marketing import trials
 from crm.models import MarketingChannel, Trial, TrialStatus
 
 if TYPE_CHECKING:

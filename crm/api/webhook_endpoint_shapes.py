@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from campaigns_project.api import BooleanField, ChoiceField, ListQuery, StrictSerializer, TextField
 from crm.models import WebhookDelivery, WebhookEndpoint
-from crm.outgoing import LONGEST_TYPE, MOST_TYPES
+from crm.webhooks_out.outgoing import LONGEST_TYPE, MOST_TYPES
 
 URL_HELP = "An https address on a public host, port 443."
 TYPES_HELP = "Types of events, such as `order.completed`; `email.*` for all of a kind, `*` for everything."

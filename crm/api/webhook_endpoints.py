@@ -9,9 +9,9 @@ from rest_framework.response import Response
 
 from accounts.roles import Permission
 from campaigns_project.api import Door, NothingInput, listed
-from crm import outgoing
 from crm.api import webhook_endpoint_shapes as shapes
 from crm.models import WebhookDelivery, WebhookEndpoint
+from crm.webhooks_out import outgoing
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

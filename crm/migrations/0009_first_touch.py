@@ -57,7 +57,7 @@ DROP FUNCTION crm_count_first_touches();
 
 def look_back(apps, schema_editor):
     """What happened before there were funnels counts too."""
-    from crm import first_touch
+    from crm.funnels import first_touch
 
     for account in apps.get_model("accounts", "Account").objects.all():
         first_touch.rebuild(account)

@@ -49,7 +49,7 @@ class FunnelDay(Owned):
     """How many people reached a stage first on a day of the account's: the sum over the day's rows.
 
     PostgreSQL writes a row for every change of first touches, so that nobody waits for a counter (crm/migrations);
-    `crm.first_touch.fold` makes one row of a day's many.
+    `crm.funnels.first_touch.fold` makes one row of a day's many.
     """
 
     stage = models.CharField(max_length=20, choices=Stage)

@@ -117,7 +117,7 @@ class Customer(Owned):
         ]
         indexes = [
             GinIndex(fields=["tags"], name="customer_tags"),
-            # How a name begins (`crm.people.beginning`); addresses and ids have indexes of their own.
+            # How a name begins (`crm.customers.people.beginning`); addresses and ids have indexes of their own.
             *(
                 models.Index(
                     "account",

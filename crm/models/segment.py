@@ -24,8 +24,8 @@ class SegmentType(models.TextChoices):
 class Segment(Owned):
     """A group of customers. Its members are the rows of `SegmentMember` that carry its present `version`.
 
-    A dynamic one is kept by `crm.refreshing`: `refreshed_at` is the moment its members are right for, None before the
-    first time. `changes_from` is where the next look at changed customers begins.
+    A dynamic one is kept by `crm.audiences.refreshing`: `refreshed_at` is the moment its members are right for, None
+    before the first time. `changes_from` is where the next look at changed customers begins.
     """
 
     # Moved by refreshing: no new version of what somebody edits.

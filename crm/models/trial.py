@@ -53,6 +53,7 @@ class Trial(Owned):
         constraints = [
             SameAccount("campaign", name="trial_campaign"),
             models.UniqueConstraint(fields=["account", "public_id"], name="trial_public_id"),
+            models.CheckConstraint(name="trial_has_a_known_status", condition=Q(status__in=TrialStatus.values)),
         ]
         indexes = [
             models.Index(fields=["account", "-created_at"], name="trial_newest"),

@@ -10,8 +10,8 @@ from django.http import HttpResponse
 from accounts.merchant_page import MerchantPage
 from campaigns_project.jobs import csv_line
 from campaigns_project.refusals import Invalid
-from crm import funnels
-from crm.funnels import Breakdown, Funnel
+from crm.funnels import counting as funnels
+from crm.funnels.counting import Breakdown, Funnel
 from crm.models import Stage
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from campaigns_project import jobs
 from campaigns_project.models import Job
 from campaigns_project.pages import flash, fragment
 from campaigns_project.refusals import Invalid
-from crm import exporting, importing, undoing
+from crm.customers import exporting, importing, undoing
 from crm.models import Customer
 
 if TYPE_CHECKING:

@@ -12,14 +12,15 @@ from accounts.merchant_page import MerchantPage
 from accounts.roles import Permission
 from campaigns_project.pages import flash, paged
 from campaigns_project.refusals import Refusal
-from crm import integrations, launching
+from crm.marketing import launching
+from crm.webhooks_in import integrations
 from dispatch.models import InboxEntry
 from dispatch.receiving import UNCOUNTED
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-    from crm.integrations import Standing
+    from crm.webhooks_in.integrations import Standing
 
 RESULTS = {"": "All", **{value: label for value, label in InboxEntry.Result.choices if value != "no_effect"}}
 PER_PAGE = 20

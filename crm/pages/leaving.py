@@ -13,7 +13,7 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from campaigns_project.refusals import NotFound
-from crm import leaving, links
+from crm.marketing import leaving, links
 from crm.models import Channel
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from accounts.merchant_progress import GROUPS, people
 from accounts.roles import Permission
 from campaigns_project.pages import Cut, flash, fragment, keyed
 from campaigns_project.tones import look_of
-from crm import campaigning, consent, drafting, launching, listing, metrics
+from crm.customers import consent
+from crm.marketing import campaigning, drafting, launching, listing, metrics
 from crm.models import Delivery, MarketingCampaign, MarketingChannel, MarketingStatus
 from crm.pages import marketing_progress as standing
 from crm.pages.marketing import MarketingPage, address_of, left_out, what_happened

@@ -1,4 +1,4 @@
-"""What the forms of a marketing campaign take, step by step, in the words of `crm.campaigning`."""
+"""What the forms of a marketing campaign take, step by step, in the words of `crm.marketing.campaigning`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from campaigns_project.refusals import Invalid
+from crm.marketing.trials import MOST_AT_ONCE
+from crm.marketing.wording import KEYS
 from crm.models import Audience, MarketingChannel, MarketingType, Segment
-from crm.trials import MOST_AT_ONCE
-from crm.wording import KEYS
 from providers.urls import check_url
 
 if TYPE_CHECKING:

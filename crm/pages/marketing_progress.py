@@ -9,7 +9,7 @@ from django.db.models import Count
 
 from accounts.merchant_progress import Tally, counts_by, moves_of, people, timeline
 from campaigns_project.templatetags.look import money
-from crm import metrics
+from crm.marketing import metrics
 from crm.models import Delivery, DeliveryAttempt, DeliveryStatus, MarketingCampaign, MarketingStatus
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _TELLS = {
 
 @dataclass(frozen=True)
 class Progress(Tally):
-    """People of one campaign by status, and what came of it (`sums` as in `crm.metrics`)."""
+    """People of one campaign by status, and what came of it (`sums` as in `crm.marketing.metrics`)."""
 
     campaign: MarketingCampaign
     counts: Mapping[str, int]

@@ -12,7 +12,8 @@ from accounts.merchant_progress import people
 from accounts.roles import Permission
 from campaigns_project.pages import flash
 from campaigns_project.refusals import Refusal
-from crm import drafting, launching, planning, segments, trials
+from crm.audiences import segments
+from crm.marketing import drafting, launching, planning, trials
 from crm.models import MarketingChannel, Trial
 from crm.pages.marketing import address_of, left_out, said
 from crm.pages.marketing_forms import LaunchForm, TestForm

@@ -11,7 +11,7 @@ from django.http import HttpResponseRedirect
 from accounts.roles import Permission
 from campaigns_project.pages import flash
 from campaigns_project.refusals import Refusal
-from crm import campaigning, drafting
+from crm.marketing import campaigning, drafting
 from crm.models import MarketingStatus
 from crm.pages.marketing import MarketingPage, address_of
 from crm.pages.marketing_forms import AudienceForm, ContentForm, OfferForm, StartForm

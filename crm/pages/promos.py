@@ -10,8 +10,8 @@ from accounts.merchant_page import MerchantPage, searched
 from accounts.roles import Permission
 from campaigns_project.pages import flash, paged
 from campaigns_project.refusals import Refusal
-from crm import promos
 from crm.models import Promo, PromoUse
+from crm.offers import promos
 from crm.pages.promo_forms import PromoForm
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from django import forms
 
 from campaigns_project.api import parse_json
 from campaigns_project.refusals import InvalidJSON
-from crm import criteria
-from crm.criteria import InvalidSegmentCriteria
+from crm.audiences import criteria
+from crm.audiences.criteria import InvalidSegmentCriteria
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,9 @@ from accounts.merchant_page import MerchantPage, searched
 from accounts.roles import Permission
 from campaigns_project.pages import flash, fragment, keyed, paged
 from campaigns_project.refusals import Invalid, Refusal
-from crm import refreshing, segment_import, segments
-from crm.criteria import InvalidSegmentCriteria
+from crm.audiences import importing as segment_import
+from crm.audiences import refreshing, segments
+from crm.audiences.criteria import InvalidSegmentCriteria
 from crm.models import Segment, SegmentType
 from crm.pages import segment_forms as forms
 

@@ -12,8 +12,8 @@ from accounts.merchant_page import MerchantPage
 from accounts.roles import Permission
 from campaigns_project.pages import flash, paged
 from campaigns_project.refusals import Refusal
-from crm import outgoing
 from crm.models import WebhookDelivery, WebhookEndpoint
+from crm.webhooks_out import outgoing
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

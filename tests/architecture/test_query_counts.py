@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from crm import segments
+from crm.audiences import segments
 from dispatch.models import InboxEntry
 from tests.architecture.routes import MARKETING, operations
 from tests.factories import (

@@ -11,7 +11,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from accounts.scoping import Owned
 from campaigns import media
 from campaigns_project.models import AuditEntry, Job
-from crm import consent, events, segments
+from crm import events
+from crm.audiences import segments
+from crm.customers import consent
 from dispatch.models import InboxEntry, WebhookConnection, WebhookSecret
 from tests import factories
 from tests.providers.test_images import picture

@@ -6,7 +6,10 @@ from playwright.sync_api import expect
 
 from campaigns.models import Message
 from campaigns_project.models import Job
-from crm import consent, events, redeeming, refreshing
+from crm import events
+from crm.audiences import refreshing
+from crm.customers import consent
+from crm.offers import redeeming
 from tests.browser.checks import assert_well_made
 from tests.campaigns.pages_world import draft, running
 from tests.crm import marketing_world

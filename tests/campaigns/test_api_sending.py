@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from campaigns.models import Broadcast, CampaignLead, CampaignLeadMessage
 from campaigns_project import jobs
-from crm import consent
+from crm.customers import consent
 from tests.factories import (
     BroadcastFactory,
     CampaignFactory,

@@ -10,7 +10,7 @@ from accounts.models import Connection
 from campaigns import broadcasting
 from campaigns.models import Broadcast, CampaignLead, CampaignLeadMessage
 from campaigns_project.refusals import Forbidden
-from crm import consent
+from crm.customers import consent
 from lifecycle.models import Lease
 from lifecycle.transition import TransitionNotAllowed
 from tests.factories import (

@@ -6,7 +6,7 @@ import pytest
 
 from campaigns import conversations
 from campaigns.models import CampaignLeadMessage, Message, MessageAttempt
-from crm import consent
+from crm.customers import consent
 from crm.models import ConsentEntry, Event, FirstTouch, Suppression
 from dispatch import inbox
 from dispatch.models import InboxEntry

@@ -7,7 +7,7 @@ import pytest
 from campaigns import authoring, leads
 from campaigns.models import CampaignLead, ConversationUser
 from campaigns_project.refusals import Invalid
-from crm.consent import phone_hash, withdraw
+from crm.customers.consent import phone_hash, withdraw
 from tests.factories import CampaignFactory, CampaignLeadFactory, ConversationUserFactory, CustomerFactory, in_state
 
 pytestmark = pytest.mark.django_db

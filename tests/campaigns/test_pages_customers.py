@@ -4,7 +4,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.roles import Role
 from campaigns.pages import customers
-from crm import consent, events
+from crm import events
+from crm.customers import consent
 from crm.models import ConsentEntry
 from tests.campaigns.pages_world import role_page, running, said
 from tests.factories import ConversationUserFactory, CustomerFactory

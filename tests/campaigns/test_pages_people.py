@@ -5,7 +5,8 @@ from django.test.utils import CaptureQueriesContext
 from accounts.roles import Role
 from campaigns.models import Message
 from campaigns.pages.people import newest_first
-from crm import consent, events
+from crm import events
+from crm.customers import consent
 from crm.models import ConsentEntry
 from tests.campaigns.pages_world import NOBODYS, role_page, running, said
 from tests.factories import ConversationUserFactory, CustomerFactory

@@ -8,7 +8,7 @@ from twilio.request_validator import RequestValidator
 from campaigns.conversations import receive_all
 from campaigns.models import Message
 from campaigns.sending import callback_mac, callback_url
-from crm import erasing
+from crm.customers import erasing
 from crm.models import ConsentEntry, Event, Suppression
 from dispatch.models import InboxEntry
 from tests.factories import ConnectionFactory, CustomerFactory, UserFactory

@@ -6,7 +6,7 @@ from django.core.management import CommandError, call_command
 from accounts.models import Account, Connection, User
 from campaigns.models import Broadcast, Campaign, CampaignLeadMessage, CampaignStatus
 from campaigns_project import demo, demo_campaigns
-from crm import metrics
+from crm.marketing import metrics
 from crm.models import Customer, Delivery, MarketingCampaign
 from providers.sandbox.mail.events import PUBLIC_KEY
 

@@ -11,7 +11,7 @@ from accounts.roles import Role
 from accounts.tokens import issue
 from campaigns import broadcasting
 from campaigns.models import CampaignLead, CampaignLeadMessage, ConversationUser, MessageAttempt
-from crm.consent import phone_hash
+from crm.customers.consent import phone_hash
 from tests.factories import BroadcastFactory, CampaignFactory, ConnectionFactory, MembershipFactory
 
 NOT_THE_STATUS_BEFORE = """

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import Connection
 from accounts.roles import Role
 from accounts.tokens import issue
-from crm import links
+from crm.marketing import links
 from tests.crash.channels import SANDBOXED, connected, sender_of, subscribe
 from tests.crm import webhook_world
 from tests.crm.sending import Sent

@@ -1,6 +1,6 @@
 import pytest
 
-from crm import delivering
+from crm.marketing import delivering
 from dispatch import lane
 from tests.crm.sending import Sent, connect_twilio
 from tests.factories import AccountFactory

@@ -2,7 +2,9 @@
 
 from accounts.connections import connect
 from accounts.models import Connection
-from crm import consent, launching, segments
+from crm.audiences import segments
+from crm.customers import consent
+from crm.marketing import launching
 from crm.models import Delivery, MarketingCampaign
 from tests.crm.sending import connect_twilio
 from tests.factories import CustomerFactory, DeliveryAttemptFactory, MarketingCampaignFactory, SegmentFactory, in_state

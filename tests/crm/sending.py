@@ -5,7 +5,7 @@ from uuid import uuid4
 from django.db import connection
 from django.utils import timezone
 
-from crm import consent
+from crm.customers import consent
 from crm.models import Delivery, DeliveryAttempt
 from dispatch.lane import lane
 from dispatch.statements import statements

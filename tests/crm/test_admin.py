@@ -4,7 +4,7 @@ import pytest
 
 from accounts.roles import Role
 from campaigns_project.models import AuditEntry
-from crm import consent
+from crm.customers import consent
 from crm.models import ConsentEntry, Suppression
 from tests.factories import AccountFactory, CustomerFactory
 from tests.operators_world import address, operator, said

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.connections import connect
 from accounts.roles import Role
-from crm import segments
+from crm.audiences import segments
 from crm.models import Delivery, MarketingCampaign, Promo
 from tests.crm.marketing_world import connected
 from tests.factories import (

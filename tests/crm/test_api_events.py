@@ -6,7 +6,8 @@ import pytest
 from django.db import connections
 
 from campaigns.models import SkipReason
-from crm import consent, events
+from crm import events
+from crm.customers import consent
 from crm.models import ConsentEntry, Customer, Event
 from tests.factories import (
     BroadcastFactory,

@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from crm import events, funnels
+from crm import events
+from crm.funnels import counting as funnels
 from crm.models import SegmentMember
 from tests.architecture.routes import MARKETING
 from tests.factories import CustomerFactory, DeliveryFactory, MarketingCampaignFactory, SegmentFactory

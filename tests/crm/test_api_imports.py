@@ -4,7 +4,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from campaigns_project import jobs
-from crm import importing
+from crm.customers import importing
 from crm.models import Customer
 from tests.factories import CustomerFactory
 

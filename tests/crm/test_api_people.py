@@ -7,7 +7,7 @@ from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from campaigns_project.models import AuditEntry
-from crm import consent, people
+from crm.customers import consent, people
 from crm.models import Channel, Customer
 from tests.factories import CustomerFactory
 from tests.fixtures_http import caller

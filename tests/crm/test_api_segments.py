@@ -3,7 +3,7 @@
 import pytest
 
 from campaigns_project import jobs
-from crm import refreshing, segments
+from crm.audiences import refreshing, segments
 from crm.models import AudienceLimit, Customer, Segment, SegmentMember
 from tests.factories import CustomerFactory, SegmentFactory
 from tests.fixtures_http import caller

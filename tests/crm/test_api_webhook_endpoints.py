@@ -5,8 +5,10 @@ from django.db import IntegrityError, connection, transaction
 
 from accounts.roles import Role
 from campaigns_project.models import AuditEntry, IdempotencyKey
-from crm import consent, erasing, events, outgoing, tasks
+from crm import events, tasks
+from crm.customers import consent, erasing
 from crm.models import Customer, WebhookDelivery, WebhookEndpoint
+from crm.webhooks_out import outgoing
 from tests.factories import CustomerFactory, WebhookDeliveryFactory, WebhookEndpointFactory
 from tests.fixtures_http import caller
 

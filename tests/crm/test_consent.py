@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from crm import consent
+from crm.customers import consent
 from crm.models import ConsentEntry, Customer, Event, Suppression
 from tests.factories import AccountFactory, CustomerFactory
 

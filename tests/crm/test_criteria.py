@@ -8,8 +8,8 @@ from django.utils import timezone
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from crm import criteria
-from crm.criteria import InvalidSegmentCriteria, boundaries, compiled
+from crm.audiences import criteria
+from crm.audiences.criteria import InvalidSegmentCriteria, boundaries, compiled
 from tests.factories import CustomerFactory
 
 pytestmark = pytest.mark.django_db

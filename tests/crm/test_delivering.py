@@ -13,7 +13,8 @@ from django.utils import timezone
 from accounts.connections import connect
 from accounts.models import Connection
 from accounts.secrets import seal
-from crm import consent, delivering, links, subscriptions
+from crm.customers import consent, subscriptions
+from crm.marketing import delivering, links
 from crm.models import Delivery, Event, FirstTouch
 from dispatch import resolving
 from dispatch.lane import Call, lane

@@ -5,7 +5,7 @@ import pytest
 from accounts.models import Connection
 from accounts.roles import Role
 from campaigns_project.models import AuditEntry
-from crm.calling import callback_mac
+from crm.marketing.calling import callback_mac
 from crm.models import MarketingCampaign
 from dispatch.models import WebhookConnection, WebhookSecret
 from tests.crm.marketing_world import connected, launched, stands

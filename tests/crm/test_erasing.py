@@ -10,7 +10,8 @@ from campaigns.models import CampaignLead, CampaignLeadMessage, Click, Message, 
 from campaigns_project import jobs
 from campaigns_project.models import AuditEntry, IdempotencyKey
 from campaigns_project.refusals import Conflict, Invalid
-from crm import consent, erasing, events, importing
+from crm import events
+from crm.customers import consent, erasing, importing
 from crm.models import Customer, Event, Suppression
 from dispatch.models import InboxEntry
 from tests.factories import (

@@ -10,7 +10,8 @@ from accounts.roles import Role
 from campaigns.models import Click, Message
 from campaigns_project import jobs
 from campaigns_project.models import AuditEntry
-from crm import consent, erasing, events, exporting
+from crm import events
+from crm.customers import consent, erasing, exporting
 from tests.factories import (
     CampaignLeadFactory,
     CampaignLeadMessageFactory,

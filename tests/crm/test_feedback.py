@@ -3,8 +3,8 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from crm import consent, feedback
-from crm.feedback import About, Feedback
+from crm.customers import consent, feedback
+from crm.customers.feedback import About, Feedback
 from crm.models import ConsentEntry, Event, Suppression
 from tests.factories import AccountFactory, CustomerFactory
 

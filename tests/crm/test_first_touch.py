@@ -9,7 +9,10 @@ from django.db import connections, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crm import erasing, events, first_touch, funnels, people, tasks
+from crm import events, tasks
+from crm.customers import erasing, people
+from crm.funnels import counting as funnels
+from crm.funnels import first_touch
 from crm.models import Event, FirstTouch, FunnelDay
 from tests.factories import AccountFactory, CustomerFactory, UserFactory
 

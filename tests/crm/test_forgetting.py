@@ -2,8 +2,9 @@
 
 import pytest
 
-from crm import erasing, timeline, zones
-from crm.forgetting import DeliveryOnItsWay
+from crm.customers import erasing, timeline
+from crm.marketing import zones
+from crm.marketing.forgetting import DeliveryOnItsWay
 from crm.models import DeliveryAttempt
 from tests.factories import (
     DeliveryAttemptFactory,

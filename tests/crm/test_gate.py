@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Account
-from crm import consent
+from crm.customers import consent
 from crm.models import DeliveryAttempt, MarketingCampaign
 from tests.crm.sending import Sent, verdicts, where_it_is
 from tests.factories import (

@@ -4,9 +4,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from campaigns_project import jobs
-from crm import importing, people, redeeming
+from crm.customers import importing, people
 from crm.models import PromoShare, PromoUse
-from crm.redeeming import Basket, Refused
+from crm.offers import redeeming
+from crm.offers.redeeming import Basket, Refused
 from tests.factories import PromoFactory
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,8 @@ from django.db import transaction
 from campaigns_project import jobs
 from campaigns_project.models import Job
 from campaigns_project.refusals import Invalid
-from crm import consent, events, importing, merging, people, undoing
+from crm import events
+from crm.customers import consent, importing, merging, people, undoing
 from crm.models import ConsentEntry, Customer, ImportedCustomer
 from crm.models.addressing import address_hashes
 from tests.factories import AccountFactory, ConversationUserFactory, CustomerFactory

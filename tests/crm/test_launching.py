@@ -9,7 +9,9 @@ from django.utils import timezone
 from accounts import approvals
 from accounts.connections import connect
 from accounts.models import Account
-from crm import consent, launching, metrics, planning, segments
+from crm.audiences import segments
+from crm.customers import consent
+from crm.marketing import launching, metrics, planning
 from crm.models import Customer, Delivery, Event, MarketingCampaign
 from dispatch import sweeping
 from lifecycle.models import Lease

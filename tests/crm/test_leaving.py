@@ -3,7 +3,8 @@
 import pytest
 from django.test import Client
 
-from crm import consent, links
+from crm.customers import consent
+from crm.marketing import links
 from crm.models import ConsentEntry, Delivery, Event, Suppression
 from tests.factories import CustomerFactory, DeliveryFactory, MarketingCampaignFactory
 

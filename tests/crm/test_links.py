@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from crm import calling, links
+from crm.marketing import calling, links
 from crm.models import Delivery, Event
 from dispatch.lane import Call
 from tests.factories import DeliveryAttemptFactory, DeliveryFactory, MarketingCampaignFactory, PromoFactory

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from campaigns_project.models import AuditEntry
-from crm.listing import COLUMNS
+from crm.marketing.listing import COLUMNS
 from crm.models import Delivery
 from tests.crm.marketing_world import in_doubt, launched
 

@@ -5,7 +5,7 @@ from django.db import IntegrityError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crm import consent, erasing, people
+from crm.customers import consent, erasing, people
 from crm.models import Channel, ConsentEntry, Customer, Suppression
 from crm.models.addressing import address_hash, address_hashes
 from tests.factories import AccountFactory, CustomerFactory

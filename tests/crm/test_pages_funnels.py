@@ -4,7 +4,8 @@ import datetime as dt
 
 import pytest
 
-from crm import events, segments
+from crm import events
+from crm.audiences import segments
 from tests.factories import CustomerFactory, DeliveryFactory, SegmentFactory
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,8 @@ from django.utils import timezone
 from accounts.roles import Role
 from campaigns_project import jobs
 from campaigns_project.models import AuditEntry, Job
-from crm import importing, tasks
+from crm import tasks
+from crm.customers import importing
 from crm.models import Customer
 from tests.factories import CustomerFactory
 from tests.fixtures_http import caller

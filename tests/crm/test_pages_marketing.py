@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from accounts.models import Approval
 from accounts.roles import Role
-from crm import consent, segments
+from crm.audiences import segments
+from crm.customers import consent
 from crm.models import Delivery, MarketingCampaign, Promo
 from crm.pages.marketing import left_out
 from tests.crm.marketing_world import LONGEST, WORDS, audience, connected, draft, in_doubt, launched, stands

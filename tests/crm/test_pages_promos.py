@@ -7,8 +7,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.roles import Role
-from crm import redeeming
 from crm.models import Promo
+from crm.offers import redeeming
 from tests.factories import PromoFactory
 from tests.fixtures_http import caller
 

@@ -6,7 +6,7 @@ from django.test import Client
 
 from accounts.roles import Role
 from campaigns_project import jobs
-from crm import refreshing, segments
+from crm.audiences import refreshing, segments
 from crm.models import Customer, Segment
 from crm.pages import segment_forms
 from tests.factories import CustomerFactory, PromoFactory, SegmentFactory

@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from crm import payloads
+from crm.customers.feedback import Feedback
 from crm.events import Happened
-from crm.feedback import Feedback
-from crm.payloads import Unreadable, identity_of, is_counted, name_of
+from crm.webhooks_in import payloads
+from crm.webhooks_in.payloads import Unreadable, identity_of, is_counted, name_of
 
 SAMPLES = json.loads((Path(__file__).parents[1] / "data/webhooks/webhook_samples.json").read_text())
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

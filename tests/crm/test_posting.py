@@ -9,8 +9,9 @@ from django.db import connection
 from django.utils import timezone
 from standardwebhooks.webhooks import Webhook
 
-from crm import events, outgoing, posting
+from crm import events
 from crm.models import WebhookDelivery
+from crm.webhooks_out import outgoing, posting
 from dispatch import sweeping
 from launch.run import PYTHON, ROOT
 from tests.dispatch.conftest import own_environment, send_until, wait_for

@@ -3,7 +3,7 @@
 import pytest
 
 from campaigns_project.models import AuditEntry
-from crm import redeeming
+from crm.offers import redeeming
 from tests.factories import PromoFactory
 from tests.operators_world import address, operator, said
 

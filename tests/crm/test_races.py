@@ -7,7 +7,8 @@ from django.db import connection, transaction
 
 from campaigns import broadcasting
 from campaigns.models import CampaignLeadMessage
-from crm import consent, erasing, events, people, tasks
+from crm import events, tasks
+from crm.customers import consent, erasing, people
 from crm.models import Customer, Event
 from tests.factories import (
     AccountFactory,

@@ -10,10 +10,11 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from campaigns_project.refusals import NotFound, Refusal
-from crm import redeeming, tasks
+from crm import tasks
 from crm.models import Promo, PromoShare, PromoUse
-from crm.promos import PromoUnknown
-from crm.redeeming import Basket
+from crm.offers import redeeming
+from crm.offers.promos import PromoUnknown
+from crm.offers.redeeming import Basket
 from tests.factories import CustomerFactory, PromoFactory
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,9 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from crm import consent, criteria, erasing, events, people, refreshing, segments, tasks
+from crm import events, tasks
+from crm.audiences import criteria, refreshing, segments
+from crm.customers import consent, erasing, people
 from crm.models import Customer, Segment, SegmentMember
 from tests.factories import AccountFactory, CustomerFactory, SegmentFactory, UserFactory
 

@@ -8,8 +8,10 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from crm import events, feedback, metrics
-from crm.feedback import Feedback
+from crm import events
+from crm.customers import feedback
+from crm.customers.feedback import Feedback
+from crm.marketing import metrics
 from crm.models import Attribution, Delivery, Event
 from tests.factories import DeliveryAttemptFactory, DeliveryFactory, MarketingCampaignFactory, in_state
 

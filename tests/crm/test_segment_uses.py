@@ -5,7 +5,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from campaigns.models import CampaignLead, ConversationUser
 from campaigns_project import jobs
-from crm import refreshing, segments
+from crm.audiences import refreshing, segments
 from crm.models import Customer, Segment
 from tests.factories import (
     CampaignFactory,

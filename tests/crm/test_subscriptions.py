@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings as configured
 from django.db import connection
 
-from crm import erasing, subscriptions
+from crm.customers import erasing, subscriptions
 from crm.models import PushSubscription
 from providers.base import Subscription
 from providers.webpush import public_key

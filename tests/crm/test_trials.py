@@ -5,8 +5,9 @@ from django.test import Client
 
 from accounts.models import Connection
 from accounts.roles import Role
-from crm import consent, erasing, feedback, metrics, trials, trying
-from crm.feedback import Feedback
+from crm.customers import consent, erasing, feedback
+from crm.customers.feedback import Feedback
+from crm.marketing import metrics, trials, trying
 from crm.models import Event, Suppression, Trial
 from providers.base import Unknown
 from tests.crm.marketing_world import connected, draft

@@ -9,9 +9,10 @@ from uuid import uuid4
 import pytest
 from django.db import connection as database
 
-from crm import consent, erasing, webhooks
-from crm.calling import callback_url
+from crm.customers import consent, erasing
+from crm.marketing.calling import callback_url
 from crm.models import Event
+from crm.webhooks_in import door as webhooks
 from dispatch import inbox, keyring
 from dispatch.models import InboxEntry, WebhookConnection, WebhookSecret
 from tests.crm.webhook_world import (

@@ -3,7 +3,7 @@
 import pytest
 
 from campaigns_project.refusals import Invalid
-from crm import wording
+from crm.marketing import wording
 
 FLASH = {
     "subject": "Flash Sale",

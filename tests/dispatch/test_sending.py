@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from campaigns import broadcasting
 from campaigns.models import Campaign, CampaignLeadMessage, MessageAttempt
-from crm import consent
+from crm.customers import consent
 from dispatch import lane, owners, sweeping, tasks
 from dispatch.models import Owner
 from lifecycle.models import Lease
