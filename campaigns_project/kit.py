@@ -27,6 +27,7 @@ MACHINES = {
     "inbox": "Provider events",
     "connection": "Connections",
     "consent": "Consent",
+    "trial": "Test messages",
     "promo": "Promo codes",
     "promo_use": "Uses of promo codes",
     "segment": "Segments",

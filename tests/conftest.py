@@ -11,9 +11,18 @@ from tests.postgres import cloned_database
 pytest_plugins = ["tests.fixtures_http", "tests.sandbox_process", "tests.served"]
 
 
+# After pytest's own sorting, which brings together what shares a browser.
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    # The longest first: at the end there are short ones for everybody, and nobody waits for the other.
-    items.sort(key=lambda item: item.path.name != "test_schemathesis.py")
+    # Who empties the tables comes last: others need what migrations wrote there. The longest come first: at the end
+    # there are short ones for everybody, and nobody waits for the other.
+    items.sort(key=lambda item: (_empties(item), item.path.name != "test_schemathesis.py"))
+
+
+def _empties(item):
+    marked = item.get_closest_marker("django_db")
+    wanted = {"transactional_db", "live_server"} & set(item.fixturenames)
+    return bool(wanted or (marked and marked.kwargs.get("transaction")))
 
 
 def pytest_collection_finish():

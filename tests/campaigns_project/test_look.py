@@ -15,6 +15,7 @@ from campaigns_project.kit import MACHINES, SampleForm
 from campaigns_project.models import Job
 from campaigns_project.templatetags.look import count, money
 from campaigns_project.tones import GLYPHS, LOOKS, TONES, look_of, segments
+from crm.models import TrialStatus
 from dispatch.models import AttemptState, InboxEntry
 from tests.factories import AccountFactory
 
@@ -37,6 +38,7 @@ def shown(words, **context):
         ("job", Job.Status),
         ("attempt", AttemptState),
         ("inbox", InboxEntry.Result),
+        ("trial", TrialStatus),
     ],
 )
 def test_every_status_has_a_look(machine, states):

@@ -3,7 +3,13 @@
 import pytest
 
 from crm.models import Delivery, DeliveryAttempt, MarketingCampaign
-from tests.factories import DeliveryAttemptFactory, DeliveryFactory, MarketingCampaignFactory, in_state
+from tests.factories import (
+    ConnectionFactory,
+    DeliveryAttemptFactory,
+    DeliveryFactory,
+    MarketingCampaignFactory,
+    in_state,
+)
 from tests.operators_world import address, operator, said
 
 pytestmark = pytest.mark.django_db
@@ -20,6 +26,7 @@ def staff(client):
 )
 def test_an_operator_pauses_resumes_and_completes(staff, before, verb, after):
     campaign = MarketingCampaignFactory(status=before)
+    ConnectionFactory(account=campaign.account, provider="sendgrid", secret={"api_key": "SG.fake"})
     waiting = DeliveryFactory(campaign=campaign)
 
     answer = staff.post(
