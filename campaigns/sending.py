@@ -53,14 +53,16 @@ template.campaign_type = 'marketing' AND NOT scope.force AND m.campaign_name <> 
       AND other.status IN ({", ".join(f"'{state}'" for state in MessageStatus.TAKEN)}))
 """
 
-# When the person last got marketing in the cap's hours, by WhatsApp or anything else (their number is how we know
-# them), or null. The trigger on campaigns_message_attempt asks the same again, so that two senders at one moment
-# cannot both find nothing.
-LAST_MARKETING = """
-greatest(campaigns_last_marketing(m.account_id, m.phone, m.id), crm_last_marketing(m.account_id, m.address_hash))
-"""
-CAPPED = f"template.campaign_type = 'marketing' AND NOT scope.test_send AND {LAST_MARKETING} IS NOT NULL"
-UNTIL_FREE = f"extract(epoch FROM {LAST_MARKETING} + interval '{CAP_HOURS} hours' - now())"
+# For other channels: when this delivery's person last got marketing by WhatsApp. Their number is how we know them.
+LAST_MARKETING = f"""
+(SELECT max(x.called_at) FROM crm_customer known
+ JOIN campaigns_conversationuser person ON person.account_id = known.account_id AND person.phone = known.phone
+ JOIN campaigns_campaignleadmessage message ON message.conversation_user_id = person.id
+ JOIN campaigns template ON template.id = message.campaign_id
+ JOIN campaigns_message_attempt x ON x.row_id = message.id
+ WHERE known.id = m.customer_id AND known.phone <> '' AND template.campaign_type = 'marketing'
+   AND x.state IN ('calling', 'unknown', 'accepted') AND x.called_at > now() - interval '{CAP_HOURS} hours')
+"""  # noqa: S608 (no input in it)
 
 
 def callback_mac(key: UUID | str) -> str:
@@ -147,7 +149,7 @@ def whatsapp_lane() -> Lane:
         scope_open=SCOPE_OPEN,
         row_due="m.status = 'queued'",
         skips={SkipReason.OPTED_OUT: OPTED_OUT, SkipReason.ALREADY_SENT: ALREADY_SENT},
-        waits={CAPPED: UNTIL_FREE},
+        waits={},
         sender="link.sender",
         address="m.phone",
         payload=PAYLOAD,

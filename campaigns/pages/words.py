@@ -38,7 +38,7 @@ REFUSED = {
     "63049": "Had enough marketing messages from others today",
 }
 WAITING = {
-    "queued": "Waiting for their turn: nobody gets two marketing messages in 24 hours",
+    "queued": "Waiting for their turn",
     "sending": "Being handed to Twilio",
     "sent": "With WhatsApp",
     "delivered": "Reached the phone",

@@ -25,6 +25,8 @@ MARKETING = "scope.type <> 'transactional'"
 PERSON = "EXISTS (SELECT FROM crm_customer person WHERE person.id = m.customer_id AND {what})"
 HASHES = {MarketingChannel.EMAIL: "email_hash", MarketingChannel.SMS: "phone_hash", MarketingChannel.PUSH: "own_hash"}
 
+_elsewhere: list[str] = []
+
 LOCAL = "(now() AT TIME ZONE m.time_zone)"
 IS_QUIET = f"extract(hour FROM {LOCAL}) >= {QUIET_FROM} OR extract(hour FROM {LOCAL}) < {QUIET_UNTIL}"
 # The next eight o'clock, there.
@@ -32,8 +34,7 @@ UNTIL_MORNING = f"""
 extract(epoch FROM (date_trunc('day', {LOCAL} + interval '{24 - QUIET_FROM} hours') + interval '{QUIET_UNTIL} hours')
     AT TIME ZONE m.time_zone - now())
 """
-# The trigger on crm_delivery_attempt asks the same again, so that two senders at one moment cannot both say no. What
-# floors above send counts too: they replace the function `crm_reached_elsewhere`.
+# The trigger on crm_delivery_attempt asks the same again, so that two senders at one moment cannot both say no.
 LAST_REACHED = f"""
 (SELECT max(x.called_at) FROM crm_delivery other
  JOIN crm_delivery_attempt x ON x.row_id = other.id
@@ -41,9 +42,6 @@ LAST_REACHED = f"""
  WHERE other.customer_id = m.customer_id AND other.id <> m.id AND theirs.type <> 'transactional'
    AND x.state IN ('calling', 'unknown', 'accepted') AND x.called_at > now() - interval '{CAP_HOURS} hours')
 """  # noqa: S608 (no input in it)
-ELSEWHERE = """
-crm_reached_elsewhere(m.account_id, (SELECT person.phone FROM crm_customer person WHERE person.id = m.customer_id))
-"""
 PAYLOAD = """
 jsonb_build_object('to', m.address, 'campaign', scope.id, 'delivery', m.id, 'tries', m.tries, {more}
     'values', (SELECT jsonb_build_object('first_name', person.first_name, 'last_name', person.last_name)
@@ -82,8 +80,15 @@ def payload(more: str = "") -> str:
 
 def waits() -> dict[str, str]:
     """SQL boolean → SQL seconds: the person is not written to now, but after so long."""
-    last = f"greatest({LAST_REACHED}, {ELSEWHERE})"
+    last = f"greatest({', '.join([LAST_REACHED, *_elsewhere])})"
     return {
         f"{MARKETING} AND ({IS_QUIET})": UNTIL_MORNING,
         f"{MARKETING} AND {last} IS NOT NULL": f"extract(epoch FROM {last} + interval '{CAP_HOURS} hours' - now())",
     }
+
+
+def reached_elsewhere(sql: str) -> None:
+    """Count what floors above send too: `sql` is a scalar subquery of the last marketing call to the delivery `m`'s
+    person within the cap's hours, or null. Call this in AppConfig.ready().
+    """
+    _elsewhere.append(sql)

@@ -24,7 +24,7 @@ LEFT_OUT = {
     LeftOut.ERASED: "Erased",
 }
 STANDS = {
-    "queued": "Waiting for their turn: not at night, and no two marketing messages in 24 hours",
+    "queued": "Waiting for their turn",
     "sending": "Being handed over",
     "sent": "Handed over; no word of its arrival yet",
     "delivered": "Arrived",
