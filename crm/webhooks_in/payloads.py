@@ -17,6 +17,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from accounts.connections import NAMES
 from campaigns_project.api import parse_json
 from campaigns_project.refusals import InvalidJSON, Refusal
 from crm.customers.feedback import Feedback
@@ -56,7 +57,7 @@ class Provider:
 
 PROVIDERS = {
     "sendgrid": Provider(
-        "SendGrid",
+        NAMES["sendgrid"],
         Channel.EMAIL,
         ("delivered", "opened", "clicked", "bounced", "unsubscribed"),
         {"open": "opened", "click": "clicked", "bounce": "bounced", "dropped": "bounced", "spamreport": "spam",
@@ -64,19 +65,19 @@ PROVIDERS = {
         5 * MIB,
     ),
     "twilio": Provider(
-        "Twilio",
+        NAMES["twilio"],
         Channel.SMS,
         ("delivered", "failed"),
         {"undelivered": "failed", "canceled": "failed", "partially_delivered": "delivered"},
     ),
     "mailchimp": Provider(
-        "Mailchimp",
+        NAMES["mailchimp"],
         Channel.EMAIL,
         ("subscribed", "unsubscribed", "campaign_sent"),
         {"subscribe": "subscribed", "unsubscribe": "unsubscribed", "campaign": "campaign_sent"},
     ),
     "hubspot": Provider(
-        "HubSpot",
+        NAMES["hubspot"],
         Channel.EMAIL,
         ("contact_created", "form_submitted"),
         {"contact.creation": "contact_created", "form.submission": "form_submitted"},
