@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "dispatch",
     "crm",
     "campaigns",
+    "coupons",
 ]
 
 MIDDLEWARE = [

@@ -61,7 +61,7 @@ class Transitions(Door):
         cls.bodies = {"POST": type(f"{cls.__name__}Input", (StrictSerializer,), named)}
         cls.answers = {"POST": cls.shape}
 
-    def post(self, request: Request, pk: int) -> Response:
+    def post(self, request: Request, pk: Any) -> Response:
         """Move the object along one edge of its machine."""
         told = dict(self.data)
         edge, reason = self.model.machine.edge(told.pop("event")), told.pop("reason", "")

@@ -51,4 +51,6 @@ def history_of(model: type[models.Model]) -> type[Move]:
         },
     )
     attributes: dict[str, Any] = {"__module__": model.__module__, "Meta": meta, "__doc__": Move.__doc__}
+    if isinstance(model._meta.pk, models.UUIDField):
+        attributes["row_id"] = models.UUIDField()
     return type(name, (Move,), attributes)

@@ -23,7 +23,7 @@ TELLS_THE_OLD_ROW = 180000
 
 def move(
     queryset: LifecycleQuerySet[Any], edge: Edge, *, by: Actor | None, reason: str, fields: Mapping[str, Any]
-) -> list[int]:
+) -> list[Any]:
     """Move the rows of `queryset` along `edge`; returns the ids moved, in order."""
     told = [edge.verb, edge.target, by.pk if by else None, reason]
     found = _run(queryset, edge, "array_agg(id)", told, fields)
@@ -38,7 +38,7 @@ def move_all(
     return sum(_run(queryset, edge, "count(*)", told, fields))
 
 
-def rows_moved(model: type[Lifecycle], row_id: int) -> models.QuerySet[Any]:
+def rows_moved(model: type[Lifecycle], row_id: Any) -> models.QuerySet[Any]:
     """The history of one row, oldest first."""
     return model.machine.moves._default_manager.filter(row_id=row_id).order_by("id")
 

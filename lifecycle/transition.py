@@ -123,7 +123,7 @@ class StatusField(django_fsm.FSMField):
 
 
 class LifecycleQuerySet(models.QuerySet[M]):
-    def transition(self, verb: str, *, by: Actor | None = None, reason: str = "", **fields: Any) -> list[int]:
+    def transition(self, verb: str, *, by: Actor | None = None, reason: str = "", **fields: Any) -> list[Any]:
         """Move every row of this queryset that stands in one of the verb's sources.
 
         One statement guards, updates, stamps `status_at` and writes a history row per row moved. Returns the

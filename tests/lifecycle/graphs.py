@@ -6,9 +6,11 @@ from django.db import connection
 
 from accounts.models import Account
 from campaigns.models import Broadcast, Campaign, CampaignLeadMessage
+from coupons.models import Coupon, CouponCampaign
 from crm.models import Delivery, MarketingCampaign
 from lifecycle.transition import Lifecycle
 from tests import factories
+from tests.coupons.factories import CouponCampaignFactory, CouponFactory
 
 
 class Drawn(NamedTuple):
@@ -70,6 +72,23 @@ DRAWN: dict[type[Lifecycle], Drawn] = {
             "paused": {"active", "completed"},
             "completed": set(),
         },
+    ),
+    # The seed's drawing; the ways to `archived` are ours.
+    CouponCampaign: Drawn(
+        CouponCampaignFactory,
+        {"draft"},
+        {
+            "draft": {"active", "archived"},
+            "active": {"inactive", "active"},
+            "inactive": {"active", "archived"},
+            "archived": set(),
+        },
+    ),
+    # Ours.
+    Coupon: Drawn(
+        CouponFactory,
+        {"active"},
+        {"active": {"inactive", "void"}, "inactive": {"active", "void"}, "void": set()},
     ),
 }
 STATES = [(model, state) for model, drawn in DRAWN.items() for state in drawn.edges]

@@ -43,8 +43,10 @@ def test_of_twenty_parallel_calls_exactly_one_moves(model, at_once):
         def call(number, row=row, verb=verb):
             return PATHS[number % len(PATHS)](model.objects.get(pk=row.pk), verb, **told(model, verb))
 
-        assert sum(at_once(call)) == 1, verb
-        assert (status_of(row), rows_moved(model, row.pk).count()) == (edge.target, before + 1)
+        # A verb that leads back to where it began may be called again by everybody.
+        moved = CALLERS if edge.target in edge.sources else 1
+        assert sum(at_once(call)) == moved, verb
+        assert (status_of(row), rows_moved(model, row.pk).count()) == (edge.target, before + moved)
 
 
 def test_a_row_is_read_again_by_many_at_once(at_once):
