@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from campaigns_project import currencies
 from campaigns_project.api import (
     ChoiceField,
     DayField,
@@ -17,9 +18,8 @@ from campaigns_project.api import (
     StrictSerializer,
     TextField,
 )
-from campaigns_project.currencies import places
 from campaigns_project.refusals import Invalid
-from crm.api.promo_shapes import AmountField, CodeField
+from crm.api.promo_shapes import CodeField, PercentField
 from crm.marketing import metrics
 from crm.models import (
     Audience,
@@ -95,9 +95,9 @@ class ChangeMarketingCampaignInput(StrictSerializer):
     content = ContentInput(required=False)
     schedule = ScheduleInput(required=False)
     promo_code = CodeField(required=False, allow_null=True)
-    promo_discount_percent = AmountField(required=False, allow_null=True, help_text="What the promo code gives.")
+    promo_discount_percent = PercentField(required=False, allow_null=True, help_text="What the promo code gives.")
     attribution_days = IntegerField(min_value=1, max_value=MOST_DAYS, required=False)
-    holdout_percent = AmountField(required=False, help_text="So many percent of the people get nothing, to compare.")
+    holdout_percent = PercentField(required=False, help_text="So many percent of the people get nothing, to compare.")
     audience = ChoiceField(
         choices=Audience.choices, required=False, help_text="`live`: whoever joins the segment before the end, too."
     )
@@ -174,8 +174,7 @@ class RevenueField(serializers.Field[Any, Any, Any, Any]):
     """Minor units of the account's currency, as a number of major ones: 468000 cents are 4680."""
 
     def to_representation(self, minor: int) -> int | float:
-        unit: int = 10 ** places(self.context["request"].account.currency)
-        return minor // unit if minor % unit == 0 else minor / unit
+        return currencies.major(minor, self.context["request"].account.currency)
 
 
 class FewMarketingMetricsShape(serializers.Serializer[Any]):

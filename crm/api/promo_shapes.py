@@ -8,6 +8,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from campaigns_project import currencies
 from campaigns_project.api import (
     ChoiceField,
     IntegerField,
@@ -18,33 +19,63 @@ from campaigns_project.api import (
     TextField,
 )
 from crm.models import Promo, PromoStatus, PromoType
-from crm.models.promo import BIGGEST_COUNT, MINOR
+from crm.models.promo import BIGGEST_COUNT, HUNDREDTHS
 
 MOST = 10**10
+NUMBER = {"type": "number", "minimum": 0, "maximum": MOST}
 
 
-@extend_schema_field({"type": "number", "minimum": 0, "maximum": MOST})
-class AmountField(serializers.Field[int, Any, Any, Any]):
-    """A JSON number with at most two decimals, `25.00`; inside it is whole hundredths, 2500."""
+class _Number(serializers.Field[Any, Any, Any, Any]):
+    """A JSON number from 0 to MOST, read exactly."""
 
     default_error_messages = {
         "not_a_number": "This must be a number.",
         "range": f"This must be from 0 to {MOST}.",
-        "places": "This may have two decimals.",
     }
 
-    def to_internal_value(self, data: Any) -> int:
+    def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, bool) or not isinstance(data, int | float):
             self.fail("not_a_number")
         if not 0 <= data <= MOST:
             self.fail("range")
-        minor = Decimal(repr(data)) * MINOR
-        if minor != int(minor):
-            self.fail("places")
-        return int(minor)
+        return Decimal(repr(data))
+
+
+@extend_schema_field(NUMBER)
+class PercentField(_Number):
+    """Percent with at most two decimals, `12.5`; inside it is whole hundredths, 1250."""
+
+    def to_internal_value(self, data: Any) -> int:
+        hundredths = super().to_internal_value(data) * HUNDREDTHS
+        if hundredths != int(hundredths):
+            raise serializers.ValidationError("This may have two decimals.")
+        return int(hundredths)
 
     def to_representation(self, value: int) -> int | float:
-        return value // MINOR if value % MINOR == 0 else value / MINOR
+        return value // HUNDREDTHS if value % HUNDREDTHS == 0 else value / HUNDREDTHS
+
+
+@extend_schema_field(NUMBER)
+class AmountField(_Number):
+    """Major units of the account's currency, `25.00`; inside it is minor units, 2500 cents."""
+
+    def to_internal_value(self, data: Any) -> int:
+        currency = self.context["request"].account.currency
+        minor = currencies.minor(super().to_internal_value(data), currency)
+        if minor is None:
+            raise serializers.ValidationError(currencies.too_fine(currency))
+        return minor
+
+    def to_representation(self, value: int) -> int | float:
+        return currencies.major(value, self.context["request"].account.currency)
+
+
+@extend_schema_field(NUMBER)
+class WorthField(_Number):
+    """What a promo gives: percent, or major units; which of them is its type's to say."""
+
+    def to_representation(self, promo: Promo) -> int | float:
+        return promo.worth
 
 
 @extend_schema_field({"type": "string", "pattern": "^[A-Za-z0-9_-]{3,32}$"})
@@ -60,7 +91,7 @@ def _count(**options: Any) -> IntegerField:
 
 
 class ChangePromoInput(StrictSerializer):
-    value = AmountField(required=False, help_text="Percent, or an amount; none for free shipping.")
+    value = WorthField(required=False, help_text="Percent, or an amount; none for free shipping.")
     min_order_amount = AmountField(required=False, allow_null=True)
     max_discount = AmountField(required=False, allow_null=True)
     usage_limit = _count(help_text="Uses in all.")
@@ -79,6 +110,8 @@ class ChangePromoInput(StrictSerializer):
         found = {name: value for name, value in given.items() if name not in _SPELLED_OTHERWISE}
         if "min_order_amount" in given:
             found["min_order"] = given["min_order_amount"] or 0
+        if "value" in given:
+            found["worth"] = given["value"]
         if "status" in given:
             found["enabled"] = given["status"] == PromoStatus.ACTIVE
         return found
@@ -87,7 +120,7 @@ class ChangePromoInput(StrictSerializer):
         return self.terms(attrs)
 
 
-_SPELLED_OTHERWISE = {"min_order_amount", "status"}
+_SPELLED_OTHERWISE = {"min_order_amount", "value", "status"}
 
 
 class PromoInput(ChangePromoInput):
@@ -116,7 +149,7 @@ class PromosQuery(ListQuery):
 
 class PromoShape(serializers.ModelSerializer[Promo]):
     id = serializers.CharField(source="public_id")
-    value = AmountField()
+    value = WorthField(source="*")
     min_order_amount = AmountField(source="min_order")
     max_discount = AmountField(allow_null=True)
     applies_to = ObjectField()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rest_framework.response import Response
-
 from accounts.roles import Permission
 from campaigns_project.api import Door, NothingInput, limits
 from crm.api import promo_use_shapes as shapes
@@ -16,6 +14,7 @@ from crm.offers.admitting import Basket
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
+    from rest_framework.response import Response
 
 
 class UseDoor(Door):
@@ -62,7 +61,7 @@ class Validate(UseDoor):
         promo = Promo.objects.for_account(self.account).get(code=code.upper())
         told: dict[str, Any] = {"code": promo.code, "type": promo.type, "discount": discount}
         told |= {"currency": self.account.currency, "free_shipping": promo.ships_free}
-        return Response(shapes.QuoteShape(told).data)
+        return self.show(told, shapes.QuoteShape)
 
 
 class Redeem(UseDoor):

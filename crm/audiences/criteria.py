@@ -15,13 +15,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from campaigns_project import currencies
 from campaigns_project.refusals import Refusal
 from crm.models import LoyaltyTier
-from crm.models.promo import MINOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,6 +32,7 @@ MOST_COUNT, MOST_MONEY, MOST_DAYS = 2**31 - 1, 10**10, 36_500
 LONGEST_VALUE = 500
 HOURS_A_DAY = 24
 PAIR = 2
+FINEST = "CLF"
 ATTRIBUTE = re.compile(r"attributes\.([A-Za-z0-9_][A-Za-z0-9_ .-]{0,59})")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 SIGNS = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -50,15 +50,16 @@ class InvalidSegmentCriteria(Refusal):
     message = "The segment's criteria are malformed."
 
 
-def compiled(criteria: Any, account: Account) -> Condition:  # noqa: ARG001 (money may depend on it)
+def compiled(criteria: Any, account: Account) -> Condition:
     """A boolean over customers `c` and its parameters. Raises InvalidSegmentCriteria."""
-    made = _Reading()
+    made = _Reading(account.currency)
     return made.group(criteria, "criteria", 0), made.params
 
 
 def boundaries(criteria: Any) -> frozenset[Boundary]:
     """The ages at which these criteria change their mind about somebody."""
-    made = _Reading()
+    # Amounts have no age: a currency that knows every decimal will do.
+    made = _Reading(FINEST)
     made.group(criteria, "criteria", 0)
     return frozenset(made.boundaries)
 
@@ -71,6 +72,7 @@ def _refuse(path: str, sentence: str) -> InvalidSegmentCriteria:
 class _Reading:
     """One pass over some criteria; parameters stand in the order of their marks."""
 
+    currency: str
     params: list[Any] = field(default_factory=list)
     boundaries: set[Boundary] = field(default_factory=set)
     conditions: int = 0
@@ -90,7 +92,7 @@ class _Reading:
         asked = value if isinstance(value, dict) else {"eq": value}
         if not asked:
             raise _refuse(path, "Give a value or an operator.")
-        kind = _kind(key, path)
+        kind = _kind(key, path, self.currency)
         return " AND ".join(self.operator(kind, op, operand, f"{path}.{op}") for op, operand in asked.items())
 
     def groups(self, key: str, value: Any, path: str, depth: int) -> str:
@@ -212,12 +214,12 @@ class _Attribute(_Kind):
         return sql, params
 
 
-def _kind(name: str, path: str) -> _Kind:
+def _kind(name: str, path: str, currency: str) -> _Kind:
     if found := ATTRIBUTE.fullmatch(name):
         return _Attribute(found[1], _scalar, (*COMPARED, "exists", "contains"))
     if name not in FIELDS:
         raise _refuse(path, f"There is no such field. There are {', '.join(FIELDS)} and attributes.<name>.")
-    return FIELDS[name]
+    return replace(FIELDS[name], read=_money(currency)) if name == "total_spent" else FIELDS[name]
 
 
 class _Misfit(Exception):  # noqa: N818 (as refusals)
@@ -257,12 +259,18 @@ def _number(value: Any) -> int | float:
     return value
 
 
-def _money(value: Any) -> int:
-    """Decimal major units, to minor units."""
-    minor = Decimal(repr(_number(value))) * MINOR
-    if minor != int(minor) or abs(minor) > MOST_MONEY * MINOR:
-        raise _Misfit(f"This must be an amount up to {MOST_MONEY}, with at most two decimals.")
-    return int(minor)
+def _money(currency: str) -> Callable[[Any], int]:
+    """Decimal major units of the account's currency, to minor units."""
+
+    def read(value: Any) -> int:
+        minor = currencies.minor(_number(value), currency)
+        if minor is None:
+            raise _Misfit(currencies.too_fine(currency))
+        if abs(value) > MOST_MONEY:
+            raise _Misfit(f"This must be an amount up to {MOST_MONEY}.")
+        return minor
+
+    return read
 
 
 def _scalar(value: Any) -> Any:
@@ -289,7 +297,7 @@ LISTED = ("eq", "ne", "in", "nin", "exists")
 _DAYS = _whole(MOST_DAYS)
 FIELDS: dict[str, _Kind] = {
     "loyalty_tier": _Kind("c.loyalty_tier", _tier, LISTED),
-    "total_spent": _Kind("c.total_spent_minor", _money, COMPARED, "bigint[]"),
+    "total_spent": _Kind("c.total_spent_minor", _number, COMPARED, "bigint[]"),
     "order_count": _Kind("c.order_count", _whole(MOST_COUNT), COMPARED, "bigint[]"),
     "last_order_days_ago": _Age("c.last_order_at", _DAYS, (*COMPARED, "exists")),
     "created_days_ago": _Age("c.created_at", _DAYS, COMPARED),

@@ -10,11 +10,12 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.scoping import AccountQuerySet, Owned, SameAccount, owned, parent_key
+from campaigns_project import currencies
 from campaigns_project.models import new_public_id
 
 ALL_ITEMS = "all_items"
-# Minor units in one of the currency.
-MINOR = 100
+# A percentage is kept in hundredths.
+HUNDREDTHS = 100
 BIGGEST_COUNT = 2**31 - 1
 
 
@@ -116,7 +117,14 @@ class Promo(Owned):
     @property
     def percent(self) -> str:
         """`20` or `12.5`, for a percentage."""
-        return f"{self.value / 100:.2f}".rstrip("0").rstrip(".")
+        return f"{self.value / HUNDREDTHS:.2f}".rstrip("0").rstrip(".")
+
+    @property
+    def worth(self) -> int | float:
+        """What it gives, as people say it: percent, or major units of the account's currency."""
+        if self.type == PromoType.PERCENTAGE:
+            return self.value // HUNDREDTHS if self.value % HUNDREDTHS == 0 else self.value / HUNDREDTHS
+        return currencies.major(self.value, self.account.currency)
 
     @property
     def items(self) -> list[str]:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from campaigns_project import currencies
 from campaigns_project.refusals import Conflict, Invalid, NotFound, Refusal
 from crm.models import Promo, PromoType, Segment
-from crm.models.promo import ALL_ITEMS
+from crm.models.promo import ALL_ITEMS, HUNDREDTHS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from decimal import Decimal
 
     from accounts.models import Account
 
@@ -48,12 +50,14 @@ def plain(code: Any) -> str:
 
 
 def create(account: Account, *, code: Any, **terms: Any) -> Promo:
-    """A new promo; `terms` are fields of Promo, or `customer_segment_id` as its segment's id.
+    """A new promo; `terms` are fields of Promo, `customer_segment_id` as its segment's id, or `worth` as in `change`.
 
     Raises InvalidPromoCode, Invalid, PromoCodeExists.
     """
     known = {"valid_from": timezone.now(), **_with_segment(account, terms)}
+    worth = known.pop("worth", None)
     promo = Promo(account=account, code=plain(code), **known)
+    _give(promo, worth)
     _check(promo)
     try:
         with transaction.atomic():
@@ -65,13 +69,34 @@ def create(account: Account, *, code: Any, **terms: Any) -> Promo:
 
 
 def change(promo: Promo, **terms: Any) -> Promo:
-    """Other terms for a promo whose row is locked. Uses so far stay as they are. Raises Invalid."""
+    """Other terms for a promo whose row is locked. Uses so far stay as they are. Raises Invalid.
+
+    `worth` is what it gives as people say it (a Decimal): percent, or major units of the account's currency.
+    """
     terms = _with_segment(promo.account, terms)
+    if "worth" in terms:
+        _give(promo, terms.pop("worth"))
+        terms["value"] = promo.value
     for name, value in terms.items():
         setattr(promo, name, value)
     _check(promo)
     promo.save(update_fields=sorted(terms))
     return promo
+
+
+def _give(promo: Promo, worth: Decimal | None) -> None:
+    if worth is None:
+        return
+    currency = promo.account.currency
+    percent = promo.type == PromoType.PERCENTAGE
+    hundredths = worth * HUNDREDTHS
+    value = currencies.minor(worth, currency)
+    if percent:
+        value = int(hundredths) if hundredths == int(hundredths) else None
+    if value is None:
+        fault = "A percentage has at most two decimals." if percent else currencies.too_fine(currency)
+        raise Invalid(details={"value": [fault]})
+    promo.value = value
 
 
 def _with_segment(account: Account, terms: Mapping[str, Any]) -> dict[str, Any]:

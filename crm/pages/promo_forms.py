@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils import timezone
 
+from campaigns_project import currencies
 from crm.models import PromoType, Segment
-from crm.models.promo import BIGGEST_COUNT, MINOR, all_items
+from crm.models.promo import BIGGEST_COUNT, all_items
 
 if TYPE_CHECKING:
     from accounts.models import Account
@@ -19,16 +20,25 @@ if TYPE_CHECKING:
 _NAMES = {"applies_to": "items", "applies_to.items": "items"}
 
 
-class AmountField(forms.DecimalField):
-    """Decimal major units, cleaned to minor units; None when it may be left out and is."""
+class DecimalField(forms.DecimalField):
+    """A number from 0 on, with as many decimals as any currency has; None when it may be left out and is."""
 
     def __init__(self, **options: Any) -> None:
         box = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
-        super().__init__(min_value=0, max_digits=12, decimal_places=2, required=False, widget=box, **options)
+        super().__init__(min_value=0, max_digits=14, decimal_places=4, required=False, widget=box, **options)
+
+
+class AmountField(DecimalField):
+    """Decimal major units of `currency`, which the form sets, cleaned to minor units."""
+
+    currency = ""
 
     def clean(self, value: Any) -> Any:
         amount = super().clean(value)
-        return None if amount is None else int(amount * MINOR)
+        minor = None if amount is None else currencies.minor(amount, self.currency)
+        if minor is None and amount is not None:
+            raise forms.ValidationError(currencies.too_fine(self.currency))
+        return minor
 
 
 class CountField(forms.IntegerField):
@@ -46,7 +56,7 @@ class PromoForm(forms.Form):
 
     code = forms.CharField(max_length=32, help_text="3 to 32 letters, digits, - or _", strip=True)
     type = forms.ChoiceField(label="It gives", choices=PromoType.choices)
-    value = AmountField(help_text="Percent, or an amount; nothing for free shipping")
+    value = DecimalField(help_text="Percent, or an amount; nothing for free shipping")
     min_order = AmountField(label="From an order of")
     max_discount = AmountField(label="At most")
     usage_limit = CountField(label="Uses in all")
@@ -64,6 +74,9 @@ class PromoForm(forms.Form):
     def __init__(self, *args: Any, account: Account, **options: Any) -> None:
         super().__init__(*args, **options)
         self.fields["segment"].queryset = Segment.objects.for_account(account).order_by("name")  # type: ignore[attr-defined]
+        for field in self.fields.values():
+            if isinstance(field, AmountField):
+                field.currency = account.currency
         self.zone = zoneinfo.ZoneInfo(account.time_zone)
         self.fields["valid_from"].help_text = f"Now when empty; in your account's time zone, {account.time_zone}"
         self.fields["items"].widget.attrs["rows"] = 3
@@ -77,6 +90,7 @@ class PromoForm(forms.Form):
         """What was typed, as `promos.create` takes it."""
         given = dict(self.cleaned_data)
         items = [line.strip() for line in given.pop("items").splitlines() if line.strip()]
+        given["worth"] = given.pop("value")
         terms = {name: value for name, value in given.items() if value is not None}
         return terms | {"applies_to": {"items": items} if items else all_items()}
 

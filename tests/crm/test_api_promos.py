@@ -51,6 +51,27 @@ def test_money_is_kept_in_minor_units(api):
     assert api.get(f"{BASE}/FIVE").json()["value"] == 5.25
 
 
+@pytest.mark.parametrize(("currency", "worth", "kept"), [("JPY", 500, 500), ("KWD", 1.125, 1125), ("USD", 5.25, 525)])
+def test_money_has_the_decimals_of_the_accounts_currency(api, currency, worth, kept):
+    type(api.account).objects.filter(pk=api.account.pk).update(currency=currency)
+
+    made = api.post(BASE, json={"code": "five", "type": "fixed_amount", "value": worth, "budget": worth})
+
+    promo = Promo.objects.get(code="FIVE")
+    assert (promo.value, promo.budget) == (kept, kept)
+    assert (made.json()["value"], made.json()["budget"]) == (worth, worth)
+
+
+@pytest.mark.parametrize("given", [{"value": 5.25}, {"value": 5, "budget": 0.5}])
+def test_a_fraction_of_a_yen_is_refused(api, given):
+    type(api.account).objects.filter(pk=api.account.pk).update(currency="JPY")
+
+    answer = api.post(BASE, json={"code": "five", "type": "fixed_amount"} | given)
+
+    field = min(given)
+    assert (answer.status_code, answer.json()["details"]) == (400, {field: ["An amount in JPY has no decimals."]})
+
+
 def test_a_code_is_taken_once_per_account_in_any_case(api, neighbour):
     api.post(BASE, json=SEED)
 

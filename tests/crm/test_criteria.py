@@ -8,9 +8,10 @@ from django.utils import timezone
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from accounts.models import Account
 from crm.audiences import criteria
 from crm.audiences.criteria import InvalidSegmentCriteria, boundaries, compiled
-from tests.factories import CustomerFactory
+from tests.factories import AccountFactory, CustomerFactory
 
 pytestmark = pytest.mark.django_db
 TIERS = ("", "bronze", "gold")
@@ -58,10 +59,26 @@ def deep(times):
 )  # fmt: skip
 def test_what_is_no_criteria_is_refused_by_its_path(given, path):
     with pytest.raises(InvalidSegmentCriteria) as refused:
-        compiled(given, None)
+        compiled(given, Account())
 
     assert list(refused.value.details) == [path]
     assert (refused.value.status, refused.value.code) == (400, "invalid_segment_criteria")
+
+
+@pytest.mark.parametrize(("currency", "least", "kept"), [("JPY", 500, 500), ("USD", 500, 50_000), ("KWD", 0.125, 125)])
+def test_money_is_read_in_the_accounts_currency(currency, least, kept):
+    account = AccountFactory(currency=currency)
+
+    _, params = compiled({"total_spent": {"gte": least}}, account)
+
+    assert params == [kept]
+
+
+def test_a_fraction_of_a_yen_is_no_amount():
+    with pytest.raises(InvalidSegmentCriteria) as refused:
+        compiled({"total_spent": {"gte": 0.5}}, AccountFactory(currency="JPY"))
+
+    assert refused.value.details == {"criteria.total_spent.gte": ["An amount in JPY has no decimals."]}
 
 
 @pytest.mark.parametrize("value", ["'; DROP TABLE crm_customer; --", "%d", "100%", "\\", "{x}", "é"])
@@ -77,7 +94,7 @@ def test_text_is_only_ever_a_parameter(field, value):
 
 
 def found(asked):
-    sql, params = compiled(asked, None)
+    sql, params = compiled(asked, Account())
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT c.id FROM crm_customer c WHERE {sql}", params)
         return {row[0] for row in cursor.fetchall()}

@@ -53,6 +53,8 @@ def test_a_promo_is_made_in_one_form(api, page):
         ({"code": "TAKEN"}, "That promo code is already in use."),
         ({"value": "101"}, "A percentage is at most 100."),
         ({"value": ""}, "This must be more than 0."),
+        ({"value": "12.345"}, "A percentage has at most two decimals."),
+        ({"budget": "0.005"}, "An amount in USD has at most 2 decimals."),
         ({"items": "x" * 101}, "An item is a text of 1 to 100 characters."),
         ({"valid_until": "2001-01-01T10:00"}, "This must be later than valid_from."),
         ({"usage_limit": "0"}, "greater than or equal to 1"),
