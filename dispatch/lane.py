@@ -7,12 +7,12 @@ of users.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -157,6 +157,39 @@ class Turned(Protocol):
     async def close(self) -> None:
         """The process ends."""
         ...
+
+
+class Aside(Turned):
+    """Work that is no lane: calls of its own, each a task, and nothing that another session could have left behind."""
+
+    def __init__(self, answered: asyncio.Event) -> None:
+        self.answered = answered
+        self.stopping = False
+        self.running: set[asyncio.Task[None]] = set()
+        self.look_at = 0.0
+
+    @property
+    def idle(self) -> bool:
+        return not self.running
+
+    @property
+    def waits_for_a_slot(self) -> bool:
+        return False
+
+    def begin(self, owner: int) -> None:
+        """What another session took is nobody's, or due again by itself."""
+
+    async def let_go(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Nothing is held."""
+
+    async def close(self) -> None:
+        """Each call had a connection of its own."""
+
+    def start(self, call: Coroutine[Any, Any, None]) -> None:
+        """Run `call` beside the turns."""
+        task = asyncio.create_task(call)
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
 
 
 _lanes: dict[str, Callable[[], Lane]] = {}

@@ -6,7 +6,6 @@ then nobody knows, and it is not made again.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +21,14 @@ from crm.marketing.calling import TROUBLE, words_of
 from crm.marketing.delivering import CARRIERS, SENDERS
 from crm.models import Customer, MarketingChannel, Trial, TrialStatus
 from dispatch.database import in_thread
+from dispatch.lane import Aside
 from providers.base import Accepted, Credentials, Email, Outcome, Push, Refused, Subscription, TextMessage
 from providers.email import Post, credentials_of
 from providers.twilio import TwilioTexts
 from providers.webpush import WebPush
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable
 
     import psycopg
@@ -61,29 +62,12 @@ WHERE trial.id = due.id RETURNING trial.id, trial.status
 """  # noqa: S608 (our own tables)
 
 
-class TrialSender:
-    """Sends test messages over one database session (dispatch.lane.Turned)."""
+class TrialSender(Aside):
+    """Sends test messages over one database session."""
 
     def __init__(self, answered: asyncio.Event) -> None:
-        self.answered = answered
-        self.stopping = False
-        self.running: set[asyncio.Task[None]] = set()
-        self.look_at = 0.0
+        super().__init__(answered)
         self.post, self.texts, self.pushes = Post.from_settings(), TwilioTexts.from_settings(), WebPush.from_settings()
-
-    @property
-    def idle(self) -> bool:
-        return not self.running
-
-    @property
-    def waits_for_a_slot(self) -> bool:
-        return False
-
-    def begin(self, owner: int) -> None:
-        """What another session began is never begun again."""
-
-    async def let_go(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        """Nothing is held."""
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -98,9 +82,7 @@ class TrialSender:
         taken = await (await connection.execute(TAKE, {"free": free, "lost": LOST_SECONDS})).fetchall()
         for row in taken:
             if row["status"] == TrialStatus.CALLING:
-                task = asyncio.create_task(self._call(row["id"]))
-                self.running.add(task)
-                task.add_done_callback(self.running.discard)
+                self.start(self._call(row["id"]))
         if not taken:
             self.look_at = time.monotonic() + LOOK_SECONDS
         return bool(taken)

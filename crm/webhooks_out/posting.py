@@ -7,7 +7,6 @@ not at all. No endpoint has more than EACH calls under way in a process, one tha
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 import time
@@ -20,9 +19,11 @@ import structlog
 from django.conf import settings
 
 from accounts.secrets import open_sealed
+from dispatch.lane import Aside
 from providers import posting, standard_webhooks
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Mapping
     from datetime import datetime
 
@@ -121,34 +122,18 @@ class Answered:
     wait: float
 
 
-class WebhookSender:
-    """Posts what is due over one database session (dispatch.lane.Turned)."""
+class WebhookSender(Aside):
+    """Posts what is due over one database session."""
 
     def __init__(self, answered: asyncio.Event) -> None:
-        self.answered = answered
-        self.stopping = False
+        super().__init__(answered)
         self.results: list[Answered] = []
-        self.running: set[asyncio.Task[None]] = set()
         self.under_way: Counter[int] = Counter()
-        self.look_at = 0.0
         self.after = 0
 
     @property
     def idle(self) -> bool:
         return not self.running and not self.results
-
-    @property
-    def waits_for_a_slot(self) -> bool:
-        return False
-
-    def begin(self, owner: int) -> None:
-        """What another session took is due again by itself."""
-
-    async def let_go(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        """Nothing is held."""
-
-    async def close(self) -> None:
-        """Each call had a connection of its own."""
 
     async def turn(self, connection: psycopg.AsyncConnection[Any]) -> bool:
         """Record what was answered, take what fits. Returns whether there was anything to do."""
@@ -166,9 +151,7 @@ class WebhookSender:
         for row in taken:
             self.under_way[row["endpoint_id"]] += 1
             self.after = row["endpoint_id"]
-            task = asyncio.create_task(self._call(row))
-            self.running.add(task)
-            task.add_done_callback(self.running.discard)
+            self.start(self._call(row))
         if not taken:
             self.look_at = time.monotonic() + LOOK_SECONDS
         return bool(results or taken)
