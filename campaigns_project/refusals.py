@@ -52,6 +52,13 @@ class NotFound(Refusal):
     message = "There is nothing here."
 
 
+class CampaignNotFound(NotFound):
+    """Of whatever kind; not there and not yours look the same."""
+
+    code = "campaign_not_found"
+    message = "There is no such campaign."
+
+
 class MethodNotAllowed(Refusal):
     status = 405
     code = "METHOD_NOT_ALLOWED"

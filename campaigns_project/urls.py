@@ -10,6 +10,8 @@ from campaigns import page_urls as campaigns_pages
 from campaigns import urls as campaigns_urls
 from campaigns_project import home, kit, pages, service
 from campaigns_project.api import documents, jobs
+from coupons import page_urls as coupons_pages
+from coupons import urls as coupons_urls
 from crm import page_urls as crm_pages
 from crm import urls as crm_urls
 
@@ -20,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *jobs.urlpatterns,
     *campaigns_urls.urlpatterns,
     *crm_urls.urlpatterns,
+    *coupons_urls.urlpatterns,
     *accounts_pages.urlpatterns,
     *settings_pages.urlpatterns,
     *mail_pages.urlpatterns,
@@ -27,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # Before the page of any customer: `people/import` is none.
     *crm_pages.urlpatterns,
     *campaigns_pages.urlpatterns,
+    *coupons_pages.urlpatterns,
     path("admin/", admin.site.urls),
     path("kit", kit.Kit.as_view(), name="kit"),
     path("kit/confirm", kit.KitConfirm.as_view(), name="kit-confirm"),

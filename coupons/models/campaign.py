@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import nonmember
 from typing import ClassVar
 
@@ -130,6 +130,11 @@ class CouponCampaign(Lifecycle, Owned):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def changed_at(self) -> datetime:
+        """When it was last written or moved."""
+        return max(self.updated_at, self.status_at)
 
     @transition([CouponCampaignStatus.DRAFT], CouponCampaignStatus.ACTIVE, asks=Permission.SEND)
     def activate(self) -> None:

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from accounts.roles import Permission
 from campaigns_project.api import ChoiceField, Door, Query, listed, page_of
+from campaigns_project.refusals import CampaignNotFound
 from crm.api import campaign_shapes as shapes
 from crm.marketing import campaigning, launching, listing, metrics
 from crm.models import Delivery, DeliveryStatus, LeftOut, MarketingCampaign, MarketingChannel
@@ -34,8 +35,8 @@ class CampaignDoor(Door):
         found: MarketingCampaign = self.find(rows, public_id=campaign_id.rstrip("/"))
         return found
 
-    def missing(self) -> campaigning.CampaignNotFound:
-        return campaigning.CampaignNotFound()
+    def missing(self) -> CampaignNotFound:
+        return CampaignNotFound()
 
     def shown(self, campaign: Any, **how: Any) -> Response:
         campaign.sums = metrics.sums([campaign])[campaign.pk]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from campaigns_project.refusals import Conflict, Forbidden, Invalid, NotFound
+from campaigns_project.refusals import Conflict, Forbidden, Invalid
 from crm.audiences import segments
 from crm.marketing import wording
 from crm.models import MarketingCampaign, MarketingStatus, Promo, PromoType
@@ -23,13 +23,6 @@ if TYPE_CHECKING:
 PROMO = ("promo_code", "promo_discount_percent")
 # Hundredths in one percent.
 PERCENT = 100
-
-
-class CampaignNotFound(NotFound):
-    """Not there and not yours look the same."""
-
-    code = "campaign_not_found"
-    message = "There is no such campaign."
 
 
 class CampaignLaunched(Conflict):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from tests.architecture import coupon_routes
+from tests.architecture.coupon_world import coupon_uuid
 from tests.architecture.world import (
     THEIRS,
     customer_id,
@@ -87,6 +89,7 @@ API = {
     "GET api/v1/jobs/<str:job_id>": "view",
     "POST api/v1/jobs/<str:job_id>/cancel": "author",
     "GET api/v1/jobs/<str:job_id>/errors": "view",
+    **coupon_routes.API,
 }
 for _base in MARKETING:
     _one = f"{_base}/segments/<str:segment_id>"
@@ -183,6 +186,7 @@ PAGES = {
     *("settings/webhooks", "settings/webhooks/new", "settings/webhooks/<slug:endpoint_id>"),
     "settings/webhooks/<slug:endpoint_id>/confirm/<slug:action>",
     *("jobs/<slug:public_id>", "jobs/<slug:public_id>/live", "jobs/<slug:public_id>/errors"),
+    *coupon_routes.PAGES,
 }
 
 # Everything below the operators' door, as Django lists it.
@@ -234,6 +238,9 @@ class Route:
             action = next((each for start, each in actions.items() if self.address.startswith(start)), "archive")
             if self.address.startswith((*MARKETING, MARKETING_CAMPAIGN)):
                 known |= {"campaign_id": marketing_id(owner)}
+            if self.address.startswith(("api/platform/", "coupons/")):
+                names = ("campaign_id", "code", "reservation_id", "redemption_id")
+                known |= dict.fromkeys(names, coupon_uuid(owner))
             return str({"action": action, **known, **words}.get(name, owner))
 
         return "/" + re.sub(r"<([^>]+)>", placed, self.address)

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from crm.audiences import segments
 from dispatch.models import InboxEntry
 from tests.architecture.routes import MARKETING, operations
+from tests.coupons.factories import CouponCampaignFactory
 from tests.factories import (
     BroadcastFactory,
     CampaignFactory,
@@ -55,6 +56,10 @@ def _webhooks(account):
     endpoint = WebhookEndpointFactory(account=account)
     path = f"api/v1/webhook-endpoints/{endpoint.public_id}/deliveries"
     return path, lambda: WebhookDeliveryFactory(endpoint=endpoint)
+
+
+def _coupon_campaigns(account):
+    return "api/platform/v1/coupon_campaigns", lambda: CouponCampaignFactory(account=account)
 
 
 def _browsers(account):
@@ -125,6 +130,7 @@ LISTS = {
     "api/v1/webhook-endpoints/<str:endpoint_id>/deliveries": _webhooks,
     "api/v1/customers/<str:customer_id>/push-subscriptions": _browsers,
 }
+LISTS |= {"api/platform/v1/coupon_campaigns": _coupon_campaigns}
 LISTS |= {f"{base}/promos": _promos(base) for base in MARKETING}
 LISTS |= {f"{base}/webhooks/<str:provider>/events": _came_in(base) for base in MARKETING}
 LISTS |= {f"{base}/campaigns": _campaigns(base) for base in MARKETING}

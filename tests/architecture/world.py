@@ -16,6 +16,7 @@ from crm.audiences import segments
 from crm.customers import consent
 from dispatch.models import InboxEntry, WebhookConnection, WebhookSecret
 from tests import factories
+from tests.architecture.coupon_world import build_coupons
 from tests.providers.test_images import picture
 
 if TYPE_CHECKING:
@@ -142,6 +143,7 @@ def build(owner: int = THEIRS) -> Membership:
     factories.WebhookDeliveryFactory(
         **owned, endpoint=endpoint, public_id=webhook_id(owner), response_body=mark(owner), next_try_at=None
     )
+    build_coupons(account, mark(owner))
     events.record(account, type="order.completed", event_id=mark(owner), phone=phone(owner))
     return membership
 

@@ -1,0 +1,160 @@
+"""Coupon campaigns as they are written: made, changed, limited and removed. How they move: `coupons.opening`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
+
+from campaigns_project.refusals import Conflict, Invalid
+from coupons import terms
+from coupons.models import Coupon, CouponCampaign, CouponCampaignStatus, CouponShare, CouponUse
+from crm.models import Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from accounts.models import Account
+
+
+class PrefixTaken(Conflict):
+    code = "prefix_taken"
+    message = "Another of your coupon campaigns has that prefix."
+
+
+class CampaignArchived(Conflict):
+    code = "campaign_archived"
+    message = "An archived campaign is history: it is not changed."
+
+
+class CampaignHasRedemptions(Conflict):
+    code = "campaign_has_redemptions"
+    message = "Its coupons have been redeemed: archive the campaign instead."
+
+
+def create(account: Account, **said: Any) -> CouponCampaign:
+    """A draft; `said` are its columns. Raises Invalid and PrefixTaken."""
+    campaign = CouponCampaign(account=account)
+    _say(campaign, said)
+    _keep(campaign, force_insert=True)
+    return campaign
+
+
+def change(campaign: CouponCampaign, **said: Any) -> CouponCampaign:
+    """Other columns for a campaign whose row is locked; its coupons follow in the same transaction.
+
+    Settings are changed key by key. Raises Invalid, PrefixTaken and CampaignArchived.
+    """
+    _still_open(campaign)
+    if campaign.coupon_count and said.get("prefix", campaign.prefix) != campaign.prefix:
+        raise Invalid(details={"prefix": ["The prefix stays once there are codes."]})
+    before = given(campaign)
+    _say(campaign, said)
+    _keep(campaign)
+    if given(campaign) != before:
+        copy_to_coupons(campaign)
+    return campaign
+
+
+def limit(campaign: CouponCampaign, **limits: Any) -> CouponCampaign:
+    """Other limits for a campaign whose row is locked; uses so far stay. Raises Invalid and CampaignArchived.
+
+    `max_count`, `per_customer_limit`, `budget` (minor units of `currency`), `currency`, and
+    `customer_segment_id` as a segment's public id; None takes a limit away.
+    """
+    _still_open(campaign)
+    known = dict(limits)
+    if "customer_segment_id" in known:
+        known["segment"] = _segment(campaign.account, known.pop("customer_segment_id"))
+    if "currency" in known:
+        known["currency"] = known["currency"] or ""
+    currency = campaign.currency
+    for name, value in known.items():
+        setattr(campaign, name, value)
+    faults = {field: [sentence] for field, sentence in _limit_faults(campaign, currency)}
+    if faults:
+        raise Invalid(details=faults)
+    _keep(campaign)
+    return campaign
+
+
+def remove(campaign: CouponCampaign) -> None:
+    """Delete a campaign whose row is locked, with its coupons. Raises CampaignHasRedemptions."""
+    if CouponUse.objects.filter(campaign=campaign, redeemed_at__isnull=False).exists():
+        raise CampaignHasRedemptions
+    with connection.cursor() as cursor:
+        # Django would read a million coupons to delete them.
+        for model in (CouponUse, CouponShare, Coupon):
+            cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE campaign_id = %s", [campaign.pk])  # noqa: S608 (our words)
+    campaign.delete()
+
+
+def given(campaign: CouponCampaign) -> dict[str, Any]:
+    """What a campaign's coupons copy of it, as columns of Coupon."""
+    settings = campaign.settings
+    cart = settings.get("single_use_min_cart_value")
+    return {
+        "starts_at": campaign.starts_at,
+        "ends_at": campaign.ends_at,
+        "discount_type": settings.get("discount_type"),
+        "discount_value": settings.get("discount_value"),
+        "min_cart_value": None if cart is None else int(cart),
+        "product_id": settings.get("single_use_product_id"),
+        "variant_id": settings.get("single_use_variant_id"),
+    }
+
+
+def copy_to_coupons(campaign: CouponCampaign) -> int:
+    """Give a campaign's coupons what it gives now; returns how many there are. Its row is locked."""
+    return Coupon.objects.filter(campaign=campaign).update(**given(campaign), updated_at=Now())
+
+
+def _say(campaign: CouponCampaign, said: dict[str, Any]) -> None:
+    known = dict(said)
+    if "settings" in known:
+        known["settings"] = terms.merged(campaign.settings, known["settings"])
+    for name, value in known.items():
+        setattr(campaign, name, value)
+    faults = {field: [sentence] for field, sentence in terms.faults(campaign)}
+    if campaign.status == CouponCampaignStatus.ACTIVE:
+        faults = terms.gaps(campaign) | faults
+    if faults:
+        raise Invalid(details=faults)
+
+
+def _keep(campaign: CouponCampaign, **how: Any) -> None:
+    campaign.updated_at = Now()
+    try:
+        with transaction.atomic():
+            campaign.save(**how)
+    except IntegrityError as error:
+        if "coupon_campaign_prefix_once" not in str(error):
+            raise
+        raise PrefixTaken from error
+    campaign.refresh_from_db()
+
+
+def _still_open(campaign: CouponCampaign) -> None:
+    if campaign.status not in CouponCampaignStatus.OPEN:
+        raise CampaignArchived(details={"status": campaign.status})
+
+
+def _segment(account: Account, public_id: str | None) -> Segment | None:
+    if public_id is None:
+        return None
+    segment = Segment.objects.for_account(account).filter(public_id=public_id).first()
+    if segment is None:
+        raise Invalid(details={"customer_segment_id": ["There is no such segment."]})
+    return segment
+
+
+def _limit_faults(campaign: CouponCampaign, currency: str) -> Iterator[tuple[str, str]]:
+    if campaign.max_count is not None and campaign.max_count < campaign.used:
+        yield "max_count", f"Its coupons have been used {campaign.used} times already."
+    if campaign.budget is not None and campaign.budget < campaign.spent:
+        yield "budget", "More than that has been given already."
+    if campaign.currency != currency and campaign.spent:
+        yield "currency", "Discounts have been given in the currency it had."
+    if campaign.status == CouponCampaignStatus.ACTIVE and "max_count" in (gaps := terms.gaps(campaign)):
+        yield "max_count", gaps["max_count"][0]

@@ -1,0 +1,21 @@
+"""One of everything of coupons for an account."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from tests.coupons import factories
+
+
+def coupon_uuid(owner: int) -> str:
+    """The id of each row of coupons that is the owner's."""
+    return str(uuid.UUID(int=owner))
+
+
+def build_coupons(account: Any, mark: str) -> None:
+    """Rows whose id is the account's number as a UUID, and whose texts are its mark."""
+    owned: dict[str, Any] = {"pk": coupon_uuid(account.pk), "account": account}
+    campaign = factories.CouponCampaignFactory(**owned, name=mark, prefix=str(account.pk), extradata={"note": mark})
+    coupon = factories.CouponFactory(**owned, campaign=campaign, code=mark, notes=mark)
+    factories.CouponUseFactory(**owned, campaign=campaign, coupon=coupon, order_id=mark, person=mark)
