@@ -8,7 +8,7 @@ from django.db import connection
 
 from tests.postgres import cloned_database
 
-pytest_plugins = ["tests.fixtures_http", "tests.sandbox_process", "tests.served"]
+pytest_plugins = ["tests.at_once", "tests.fixtures_http", "tests.sandbox_process", "tests.served"]
 
 
 # After pytest's own sorting, which brings together what shares a browser.

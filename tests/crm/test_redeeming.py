@@ -1,11 +1,9 @@
 """Promo codes are used exactly as often as their limits say, whoever asks at once."""
 
 import datetime as dt
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 
 import pytest
-from django.db import IntegrityError, connection, connections
+from django.db import IntegrityError
 from django.db.models import Sum
 from django.utils import timezone
 
@@ -224,29 +222,6 @@ def test_postgresql_refuses_counters_beyond_the_limits(counters):
 
     with pytest.raises(IntegrityError):
         Promo.objects.filter(pk=promo.pk).update(**counters)
-
-
-@pytest.fixture
-def at_once():
-    """Call a function with a number, from many connections at the same moment; the answers, refusals as codes."""
-
-    def run(function, callers):
-        barrier = Barrier(callers)
-
-        def call(number):
-            connection.ensure_connection()
-            barrier.wait(timeout=60)
-            try:
-                return function(number)
-            except Refusal as refusal:
-                return refusal.code
-            finally:
-                connections.close_all()
-
-        with ThreadPoolExecutor(callers) as pool:
-            return list(pool.map(call, range(callers)))
-
-    return run
 
 
 @pytest.mark.django_db(transaction=True)
