@@ -65,6 +65,7 @@ NAVIGATION = (
         (
             ("WhatsApp and SMS", "/settings/whatsapp", "phone"),
             ("E-mail", "/settings/email", "mail"),
+            ("Push", "/settings/push", "megaphone"),
             ("Integrations", "/integrations", "reply"),
             ("Webhooks", "/settings/webhooks", "link"),
         ),

@@ -13,6 +13,7 @@ from crm.pages import (
     marketing_review,
     marketing_steps,
     promos,
+    reach,
     segments,
     webhook_endpoints,
 )
@@ -28,6 +29,7 @@ urlpatterns = [
     path("audiences/new", segments.NewAudience.as_view(), name="page-new-audience"),
     path("audiences/preview", segments.AudiencePreview.as_view(), name="page-audience-preview"),
     path("audiences/import", segments.ImportAudience.as_view(), name="page-import-audience"),
+    path("audiences/limits", reach.AudienceLimits.as_view(), name="page-audience-limits"),
     path("audiences/<slug:segment_id>", segments.OneAudience.as_view(), name="page-audience"),
     path("audiences/<slug:segment_id>/edit", segments.EditAudience.as_view(), name="page-edit-audience"),
     path("funnels", funnels.Funnels.as_view(), name="page-funnels"),
@@ -60,6 +62,7 @@ urlpatterns = [
     path("promos", promos.Promos.as_view(), name="page-promos"),
     path("promos/new", promos.NewPromo.as_view(), name="page-new-promo"),
     path("promos/<slug:code>", promos.OnePromo.as_view(), name="page-promo"),
+    path("settings/push", reach.PushSettings.as_view(), name="page-push"),
     path("settings/webhooks", webhook_endpoints.Endpoints.as_view(), name="page-webhook-endpoints"),
     path("settings/webhooks/new", webhook_endpoints.NewEndpoint.as_view(), name="page-new-webhook-endpoint"),
     path("settings/webhooks/<slug:endpoint_id>", webhook_endpoints.OneEndpoint.as_view(), name="page-webhook-endpoint"),

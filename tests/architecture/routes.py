@@ -166,7 +166,7 @@ MARKETING_CAMPAIGN = "campaigns/<camp:campaign_id>"
 BROADCAST, TEMPLATE = "campaigns/wa_<row:pk>", "templates/<row:pk>"
 PAGES = {
     *("", "live", "campaigns", "campaigns/new", "people", "people/<row:pk>", "settings/whatsapp", "switch-account"),
-    "settings/email",
+    *("settings/email", "settings/push"),
     *(BROADCAST, f"{BROADCAST}/live", f"{BROADCAST}/people", f"{BROADCAST}/people/<row:message>"),
     *(f"{BROADCAST}/export", f"{BROADCAST}/confirm/<slug:action>"),
     *(f"{BROADCAST}/edit/{step}" for step in ("audience", "template", "personalise", "review")),
@@ -175,7 +175,7 @@ PAGES = {
     *(TEMPLATE, f"{TEMPLATE}/confirm/<slug:action>", f"{TEMPLATE}/people", f"{TEMPLATE}/people/<row:lead>/remove"),
     *("people/customers", "people/<slug:customer_id>", "people/<slug:customer_id>/export"),
     *("people/import", "people/import/<slug:job_id>", "people/import/<slug:job_id>/live"),
-    *("audiences", "audiences/new", "audiences/preview", "audiences/import"),
+    *("audiences", "audiences/new", "audiences/preview", "audiences/import", "audiences/limits"),
     *("audiences/<slug:segment_id>", "audiences/<slug:segment_id>/edit"),
     *("funnels", "funnels/export", "promos", "promos/new", "promos/<slug:code>"),
     *("integrations", "integrations/<slug:provider>", "integrations/<slug:provider>/disconnect"),
