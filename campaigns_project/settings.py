@@ -258,6 +258,10 @@ MESSAGE_PRICE_MINOR = {"marketing": 7, "service": 2}
 APPROVAL_PEOPLE = 10_000
 APPROVAL_MINOR = 100_000
 
+# Random letters of a coupon's code (five bits each): of one that a person has alone, and of one that many share.
+COUPON_CODE_LENGTH = env.int("COUPON_CODE_LENGTH", default=10)
+COUPON_SHARED_CODE_LENGTH = env.int("COUPON_SHARED_CODE_LENGTH", default=6)
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -5,3 +5,7 @@ class CouponsConfig(AppConfig):
     name = "coupons"
     verbose_name = "Coupons"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Each registers what its jobs run.
+        from coupons import importing, making  # noqa: F401

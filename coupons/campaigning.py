@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
 from campaigns_project.refusals import Conflict, Invalid
-from coupons import terms
+from coupons import making, terms
 from coupons.models import Coupon, CouponCampaign, CouponCampaignStatus, CouponShare, CouponUse
 from crm.models import Segment
 
@@ -23,37 +23,36 @@ class PrefixTaken(Conflict):
     message = "Another of your coupon campaigns has that prefix."
 
 
-class CampaignArchived(Conflict):
-    code = "campaign_archived"
-    message = "An archived campaign is history: it is not changed."
-
-
 class CampaignHasRedemptions(Conflict):
     code = "campaign_has_redemptions"
     message = "Its coupons have been redeemed: archive the campaign instead."
 
 
-def create(account: Account, **said: Any) -> CouponCampaign:
-    """A draft; `said` are its columns. Raises Invalid and PrefixTaken."""
+def create(account: Account, *, by: Any = None, **said: Any) -> CouponCampaign:
+    """A draft, whose single-use codes begin to be made; `said` are its columns. Raises Invalid and PrefixTaken."""
     campaign = CouponCampaign(account=account)
     _say(campaign, said)
-    _keep(campaign, force_insert=True)
+    with transaction.atomic():
+        _keep(campaign, force_insert=True)
+        making.make_up_to(campaign, by=by)
     return campaign
 
 
-def change(campaign: CouponCampaign, **said: Any) -> CouponCampaign:
+def change(campaign: CouponCampaign, *, by: Any = None, **said: Any) -> CouponCampaign:
     """Other columns for a campaign whose row is locked; its coupons follow in the same transaction.
 
-    Settings are changed key by key. Raises Invalid, PrefixTaken and CampaignArchived.
+    Settings are changed key by key; more single-use codes are made if it wants more. Raises Invalid, PrefixTaken and
+    CampaignArchived.
     """
-    _still_open(campaign)
+    terms.still_open(campaign)
     if campaign.coupon_count and said.get("prefix", campaign.prefix) != campaign.prefix:
         raise Invalid(details={"prefix": ["The prefix stays once there are codes."]})
-    before = given(campaign)
+    before = terms.given(campaign)
     _say(campaign, said)
     _keep(campaign)
-    if given(campaign) != before:
+    if terms.given(campaign) != before:
         copy_to_coupons(campaign)
+    making.make_up_to(campaign, by=by)
     return campaign
 
 
@@ -63,7 +62,7 @@ def limit(campaign: CouponCampaign, **limits: Any) -> CouponCampaign:
     `max_count`, `per_customer_limit`, `budget` (minor units of `currency`), `currency`, and
     `customer_segment_id` as a segment's public id; None takes a limit away.
     """
-    _still_open(campaign)
+    terms.still_open(campaign)
     known = dict(limits)
     if "customer_segment_id" in known:
         known["segment"] = _segment(campaign.account, known.pop("customer_segment_id"))
@@ -90,24 +89,9 @@ def remove(campaign: CouponCampaign) -> None:
     campaign.delete()
 
 
-def given(campaign: CouponCampaign) -> dict[str, Any]:
-    """What a campaign's coupons copy of it, as columns of Coupon."""
-    settings = campaign.settings
-    cart = settings.get("single_use_min_cart_value")
-    return {
-        "starts_at": campaign.starts_at,
-        "ends_at": campaign.ends_at,
-        "discount_type": settings.get("discount_type"),
-        "discount_value": settings.get("discount_value"),
-        "min_cart_value": None if cart is None else int(cart),
-        "product_id": settings.get("single_use_product_id"),
-        "variant_id": settings.get("single_use_variant_id"),
-    }
-
-
 def copy_to_coupons(campaign: CouponCampaign) -> int:
     """Give a campaign's coupons what it gives now; returns how many there are. Its row is locked."""
-    return Coupon.objects.filter(campaign=campaign).update(**given(campaign), updated_at=Now())
+    return Coupon.objects.filter(campaign=campaign).update(**terms.given(campaign), updated_at=Now())
 
 
 def _say(campaign: CouponCampaign, said: dict[str, Any]) -> None:
@@ -133,11 +117,6 @@ def _keep(campaign: CouponCampaign, **how: Any) -> None:
             raise
         raise PrefixTaken from error
     campaign.refresh_from_db()
-
-
-def _still_open(campaign: CouponCampaign) -> None:
-    if campaign.status not in CouponCampaignStatus.OPEN:
-        raise CampaignArchived(details={"status": campaign.status})
 
 
 def _segment(account: Account, public_id: str | None) -> Segment | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from coupons.models import CouponKind, DiscountType
+from campaigns_project.refusals import Conflict
+from coupons.models import CouponCampaignStatus, CouponKind, DiscountType
 from coupons.models.campaign import LIGHTNING
 
 if TYPE_CHECKING:
@@ -29,6 +30,36 @@ BINDING = ("single_use_min_cart_value", "single_use_product_id", "single_use_var
 PREFIX = re.compile(r"[A-Za-z0-9_-]{0,20}")
 ALL_OF_IT = 100
 BIGGEST_COUNT = 2**31 - 1
+
+
+# That one campaign can ask to be made.
+MOST_CODES = 10_000_000
+
+
+class CampaignArchived(Conflict):
+    code = "campaign_archived"
+    message = "An archived campaign is history: it is not changed."
+
+
+def still_open(campaign: CouponCampaign) -> None:
+    """Raise CampaignArchived for a campaign that is history."""
+    if campaign.status not in CouponCampaignStatus.OPEN:
+        raise CampaignArchived(details={"status": campaign.status})
+
+
+def given(campaign: CouponCampaign) -> dict[str, Any]:
+    """What a campaign's coupons copy of it, as columns of Coupon."""
+    settings = campaign.settings
+    cart = settings.get("single_use_min_cart_value")
+    return {
+        "starts_at": campaign.starts_at,
+        "ends_at": campaign.ends_at,
+        "discount_type": settings.get("discount_type"),
+        "discount_value": settings.get("discount_value"),
+        "min_cart_value": None if cart is None else int(cart),
+        "product_id": settings.get("single_use_product_id"),
+        "variant_id": settings.get("single_use_variant_id"),
+    }
 
 
 def merged(settings: Mapping[str, Any], changes: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -72,12 +72,13 @@ class CouponCampaigns(CouponCampaignDoor):
         found = self.ours().filter(**wanted)
         return self.page(found, shape=shapes.CouponCampaignShape, order=("-created_at", "-id"))
 
-    def post(self, request: Request) -> Response:  # noqa: ARG002 (DRF's signature)
-        """Create a coupon campaign, as a draft.
+    def post(self, request: Request) -> Response:
+        """Create a coupon campaign, as a draft; its `single_use_quantity` codes are made in the background.
 
         409 `prefix_taken` for a prefix that another of your campaigns has.
         """
-        return self.show(campaigning.create(self.account, **self.data), shapes.CouponCampaignShape, status=201)
+        campaign = campaigning.create(self.account, by=request.user, **self.data)
+        return self.show(campaign, shapes.CouponCampaignShape, status=201)
 
 
 class OneCouponCampaign(CouponCampaignDoor):
@@ -90,13 +91,14 @@ class OneCouponCampaign(CouponCampaignDoor):
         """Show a coupon campaign."""
         return self.show(self.campaign(campaign_id), shapes.CouponCampaignShape)
 
-    def patch(self, request: Request, campaign_id: str) -> Response:  # noqa: ARG002 (DRF's signature)
+    def patch(self, request: Request, campaign_id: str) -> Response:
         """Change a coupon campaign; its coupons take over its window and discount.
 
-        Settings change key by key. The status is changed by `/transition` only. 409 `campaign_archived`.
+        Settings change key by key. A higher `single_use_quantity` makes the codes that are lacking, a lower one takes
+        none away. The status is changed by `/transition` only. 409 `campaign_archived`.
         """
         with transaction.atomic():
-            campaign = campaigning.change(self.to_edit(campaign_id), **self.data)
+            campaign = campaigning.change(self.to_edit(campaign_id), by=request.user, **self.data)
         return self.show(campaign, shapes.CouponCampaignShape)
 
     def delete(self, request: Request, campaign_id: str) -> Response:  # noqa: ARG002 (DRF's signature)

@@ -24,7 +24,6 @@ from coupons import terms
 from coupons.models import CouponCampaign, CouponCampaignStatus, CouponKind, DiscountType
 
 BIGGEST_AMOUNT = 10**12
-MOST_CODES = 10_000_000
 MINOR_UNITS = RegexValidator(r"\A[0-9]{1,12}\Z", "This must be digits only: minor units of the currency.")
 CURRENCY = RegexValidator(r"\A[A-Z]{3}\Z", "This must be three capital letters, such as USD.")
 
@@ -53,7 +52,7 @@ class CouponSettingsInput(StrictSerializer):
         required=False, allow_null=True, validators=[MINOR_UNITS], help_text="Digits: minor units."
     )
     single_use_product_id = TextField(required=False, allow_null=True, min_length=1, max_length=120)
-    single_use_quantity = IntegerField(min_value=1, max_value=MOST_CODES, required=False, allow_null=True)
+    single_use_quantity = IntegerField(min_value=1, max_value=terms.MOST_CODES, required=False, allow_null=True)
     single_use_variant_id = TextField(required=False, allow_null=True, min_length=1, max_length=120)
 
 

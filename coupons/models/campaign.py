@@ -54,7 +54,7 @@ class CouponCampaign(Lifecycle, Owned):
     """
 
     # Every redemption and every slice of new codes moves these; no edit is lost by that.
-    unversioned: ClassVar = ("used", "spent", "coupon_count", "handed_count", "low_told_at")
+    unversioned: ClassVar = ("used", "spent", "coupon_count", "low_told_at")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=200)
@@ -76,8 +76,6 @@ class CouponCampaign(Lifecycle, Owned):
     used = models.IntegerField(default=0, db_default=0, editable=False)
     spent = models.BigIntegerField(default=0, db_default=0, editable=False)
     coupon_count = models.IntegerField(default=0, db_default=0, editable=False)
-    # How many of them a pool has handed to somebody.
-    handed_count = models.IntegerField(default=0, db_default=0, editable=False)
     low_told_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -33,8 +33,12 @@ class CouponQuerySet(LifecycleQuerySet["Coupon"], AccountQuerySet["Coupon"]):  #
 class Coupon(Lifecycle, Owned):
     """One code. Window and discount are copies of its campaign's; `used_count` is the sum of its ledger."""
 
+    # Made by the million: the campaign's key says that there is such an account, and other indexes begin with these.
+    account = models.ForeignKey(
+        "accounts.Account", on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    campaign = owned("coupons.CouponCampaign", related_name="coupons")
+    campaign = owned("coupons.CouponCampaign", related_name="coupons", db_index=False)
     # As it was written; looked up in any case.
     code = models.CharField(max_length=LONGEST_CODE)
     status = StatusField(choices=CouponStatus, default=CouponStatus.ACTIVE)
@@ -53,6 +57,8 @@ class Coupon(Lifecycle, Owned):
     # Whom a pool handed it to: a customer's public id, or the keyed hash of who else it is.
     holder = models.CharField(max_length=64, null=True, blank=True, editable=False)
     handed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # What it was handed out for, such as one broadcast: only that one gives it back.
+    handed_for = models.CharField(max_length=64, null=True, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
