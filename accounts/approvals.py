@@ -25,13 +25,13 @@ class SamePerson(Forbidden):
     message = "Somebody else than the person who asked has to decide."
 
 
-def ask(account: Account, *, kind: str, target_id: int, summary: dict[str, Any], by: User) -> Approval:
+def ask(account: Account, *, kind: str, target_id: object, summary: dict[str, Any], by: User) -> Approval:
     """The open question about this object; asked again with another summary it is the same question, renewed."""
     with transaction.atomic():
         approval, created = Approval.objects.get_or_create(
             account=account,
             kind=kind,
-            target_id=target_id,
+            target_id=str(target_id),
             granted=None,
             defaults={"summary": summary, "asked_by": by},
         )
@@ -61,7 +61,13 @@ def decide(approval: Approval, *, by: User, granted: bool, reason: str = "") -> 
     return approval
 
 
-def granted(account: Account, *, kind: str, target_id: int) -> Approval | None:
+def waiting(account: Account | int, *, kind: str, target_id: object) -> Approval | None:
+    """The question that waits for a second person, if there is one."""
+    asked = Approval.objects.for_account(account).filter(kind=kind, target_id=str(target_id), granted=None)
+    return asked.select_related("asked_by").first()
+
+
+def granted(account: Account, *, kind: str, target_id: object) -> Approval | None:
     """The newest word in favour, if there is one."""
-    given = Approval.objects.for_account(account).filter(kind=kind, target_id=target_id, granted=True)
+    given = Approval.objects.for_account(account).filter(kind=kind, target_id=str(target_id), granted=True)
     return given.exclude(decided_by=F("asked_by")).order_by("-id").first()

@@ -181,7 +181,8 @@ class Approval(Owned):
     """A second person's word on something large: above 10,000 people or 1,000.00 nobody launches alone."""
 
     kind = models.CharField(max_length=40)
-    target_id = models.BigIntegerField()
+    # A number or a UUID, by the kind.
+    target_id = models.CharField(max_length=40)
     summary = models.JSONField(default=dict)
     asked_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     asked_at = models.DateTimeField(db_default=Now(), editable=False)

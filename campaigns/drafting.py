@@ -14,7 +14,6 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts import approvals
-from accounts.models import Approval
 from campaigns import broadcasting
 from campaigns.models import Broadcast, BroadcastStatus, Campaign, CampaignLead, CampaignStatus
 from campaigns.planning import preflight
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from accounts.models import User
+    from accounts.models import Approval, User
 
 KIND = "broadcast"
 # What each person has of their own: a value for the whole send would hide it, so theirs are the template's defaults.
@@ -179,8 +178,7 @@ def needs_approval(broadcast: Broadcast) -> bool:
 
 def open_approval(broadcast: Broadcast) -> Approval | None:
     """The word that a broadcast waits for."""
-    asked = Approval.objects.for_account(broadcast.account_id).filter(kind=KIND, target_id=broadcast.pk, granted=None)
-    return asked.select_related("asked_by").first()
+    return approvals.waiting(broadcast.account_id, kind=KIND, target_id=broadcast.pk)
 
 
 def _go(broadcast: Broadcast, *, by: User) -> Approval | None:

@@ -181,6 +181,11 @@ SPECTACULAR_SETTINGS = {
         "JobStatus": "campaigns_project.models.Job.Status",
         "SegmentType": "crm.models.SegmentType",
         "PromoType": "crm.models.PromoType",
+        "CouponCampaignStatus": "coupons.models.CouponCampaignStatus",
+        "CouponKind": "coupons.models.CouponKind",
+        "DiscountType": "coupons.models.DiscountType",
+        "PendingStatus": ["approval_pending"],
+        "CouponStatus": "coupons.models.CouponStatus",
     },
 }
 

@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
 from campaigns_project.refusals import Conflict, Invalid
-from coupons import making, terms
+from coupons import approving, making, terms
 from coupons.models import Coupon, CouponCampaign, CouponCampaignStatus, CouponShare, CouponUse
 from crm.models import Segment
 
@@ -41,8 +41,8 @@ def create(account: Account, *, by: Any = None, **said: Any) -> CouponCampaign:
 def change(campaign: CouponCampaign, *, by: Any = None, **said: Any) -> CouponCampaign:
     """Other columns for a campaign whose row is locked; its coupons follow in the same transaction.
 
-    Settings are changed key by key; more single-use codes are made if it wants more. Raises Invalid, PrefixTaken and
-    CampaignArchived.
+    Settings are changed key by key; more single-use codes are made if it wants more. Raises Invalid, PrefixTaken,
+    CampaignArchived and ApprovalNeeded.
     """
     terms.still_open(campaign)
     if campaign.coupon_count and said.get("prefix", campaign.prefix) != campaign.prefix:
@@ -57,7 +57,7 @@ def change(campaign: CouponCampaign, *, by: Any = None, **said: Any) -> CouponCa
 
 
 def limit(campaign: CouponCampaign, **limits: Any) -> CouponCampaign:
-    """Other limits for a campaign whose row is locked; uses so far stay. Raises Invalid and CampaignArchived.
+    """Other limits for a campaign whose row is locked; uses so far stay. Raises as `change`.
 
     `max_count`, `per_customer_limit`, `budget` (minor units of `currency`), `currency`, and
     `customer_segment_id` as a segment's public id; None takes a limit away.
@@ -74,6 +74,8 @@ def limit(campaign: CouponCampaign, **limits: Any) -> CouponCampaign:
     faults = {field: [sentence] for field, sentence in _limit_faults(campaign, currency)}
     if faults:
         raise Invalid(details=faults)
+    if campaign.status == CouponCampaignStatus.ACTIVE:
+        approving.refuse_to_grow(campaign)
     _keep(campaign)
     return campaign
 
@@ -105,6 +107,8 @@ def _say(campaign: CouponCampaign, said: dict[str, Any]) -> None:
         faults = terms.gaps(campaign) | faults
     if faults:
         raise Invalid(details=faults)
+    if campaign.status == CouponCampaignStatus.ACTIVE:
+        approving.refuse_to_grow(campaign)
 
 
 def _keep(campaign: CouponCampaign, **how: Any) -> None:

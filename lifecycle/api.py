@@ -44,6 +44,8 @@ class Transitions(Door):
     model: ClassVar[type[Lifecycle]]
     shape: ClassVar[type[BaseSerializer[Any]]]
     inputs: ClassVar[Mapping[str, Mapping[str, Field[Any, Any, Any, Any]]]] = {}
+    # What a 202 shows, where a second person may have to decide first.
+    pending: ClassVar[type[BaseSerializer[Any]] | None] = None
 
     # Whoever may look may ask; the edge then asks for more.
     needs: ClassVar[Mapping[str, str]] = {"POST": "view"}
@@ -59,7 +61,7 @@ class Transitions(Door):
         )
         named = {**fields, "example": {"event": shown, "reason": "The menu has changed."}}
         cls.bodies = {"POST": type(f"{cls.__name__}Input", (StrictSerializer,), named)}
-        cls.answers = {"POST": cls.shape}
+        cls.answers = {"POST": {200: cls.shape, 202: cls.pending} if cls.pending else cls.shape}
 
     def post(self, request: Request, pk: Any) -> Response:
         """Move the object along one edge of its machine."""
@@ -69,16 +71,20 @@ class Transitions(Door):
             row = self.find(self.rows().select_for_update(), pk=pk)
             self.unchanged(row)
             self._check(row, edge, told)
-            self.move(row, edge.verb, by=request.user, reason=reason, **told)
-        return self.show(row, self.shape)
+            instead = self.move(row, edge.verb, by=request.user, reason=reason, **told)
+        return instead or self.show(row, self.shape)
 
     def rows(self) -> QuerySet[Any]:
         """The caller's rows."""
         return self.model._default_manager.for_account(self.account)  # type: ignore[attr-defined,no-any-return]  # AccountQuerySet
 
-    def move(self, row: Any, verb: str, *, by: Any, reason: str, **told: Any) -> None:
-        """Make the move; a machine whose verb is part of a process calls the process here."""
+    def move(self, row: Any, verb: str, *, by: Any, reason: str, **told: Any) -> Response | None:
+        """Make the move; a machine whose verb is part of a process calls the process here.
+
+        Returns what is answered instead of the row, when it could not be moved yet.
+        """
         row.perform(verb, by=by, reason=reason, **told)
+        return None
 
     def _check(self, row: Any, edge: Edge, told: Mapping[str, Any]) -> None:
         if edge.asks is None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, ClassVar
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import transaction
 from rest_framework.response import Response
@@ -11,7 +12,7 @@ from rest_framework.response import Response
 from accounts.roles import Permission
 from campaigns_project.api import Door, MomentField, listed
 from campaigns_project.refusals import CampaignNotFound, Forbidden
-from coupons import campaigning
+from coupons import campaigning, opening
 from coupons.api import shapes
 from coupons.models import CouponCampaign, CouponCampaignStatus
 from lifecycle.api import Transitions
@@ -131,12 +132,21 @@ class CouponLimits(CouponCampaignDoor):
 class MoveCouponCampaign(Transitions, CouponCampaignDoor):
     model = CouponCampaign
     shape = shapes.CouponCampaignShape
-    inputs: ClassVar = {"extend_expiry_and_activate": {"ends_at": MomentField(required=False)}}
+    pending = shapes.PendingActivationShape
+    inputs: ClassVar = {opening.EXTEND: {"ends_at": MomentField(required=False)}}
 
     def post(self, request: Request, campaign_id: str) -> Response:
         """Move a coupon campaign into another state: activate, deactivate, extend_expiry_and_activate, archive.
 
         409 `campaign_not_ready` for one without dates or a discount. `extend_expiry_and_activate` takes `ends_at`,
-        later than now and than before. `archive` is ours: the drawing has no way into that state.
+        later than now and than before. `archive` is ours: the drawing has no way into that state. One
+        that may cost more than one person decides answers 202 with the status `approval_pending`.
         """
         return super().post(request, uuid_of(campaign_id))
+
+    def move(self, row: CouponCampaign, verb: str, *, by: Any, reason: str, **told: Any) -> Response | None:
+        asked = opening.move(row, verb, by=by, reason=reason, **told)
+        if asked is None:
+            return None
+        stake = {name: asked.summary[name] for name in ("uses", "amount")}
+        return Response({"id": str(row.pk), "status": "approval_pending", **stake}, status=HTTPStatus.ACCEPTED)

@@ -184,3 +184,19 @@ class CouponLimitsShape(serializers.Serializer[Any]):
     @extend_schema_field({"type": ["string", "null"]})
     def get_currency(self, campaign: CouponCampaign) -> str | None:
         return campaign.currency or None
+
+
+class PendingActivationShape(serializers.Serializer[Any]):
+    """A second person has to decide first."""
+
+    id = serializers.UUIDField()
+    status = serializers.ChoiceField(choices=["approval_pending"])
+    uses = serializers.IntegerField(allow_null=True, help_text="How often its coupons can be used.")
+    amount = serializers.IntegerField(allow_null=True, help_text="What they can cost, in minor units.")
+
+    example: ClassVar[dict[str, Any]] = {
+        "id": "c9e0f639-eebb-466e-a63a-70f93542a9ef",
+        "status": "approval_pending",
+        "uses": 20_000,
+        "amount": None,
+    }

@@ -13,7 +13,6 @@ from django.db.models.functions import Length
 from django.utils import timezone
 
 from accounts import approvals
-from accounts.models import Approval
 from campaigns_project.api.etags import etag_of
 from campaigns_project.refusals import Conflict
 from crm.audiences import segments
@@ -23,7 +22,7 @@ from crm.models import Customer, MarketingChannel
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from accounts.models import User
+    from accounts.models import Approval, User
     from crm.marketing.wording import Written
     from crm.models import MarketingCampaign
 
@@ -115,8 +114,7 @@ def decide(campaign: MarketingCampaign, *, by: User, granted: bool) -> Approval 
 
 def open_approval(campaign: MarketingCampaign) -> Approval | None:
     """The question that waits for a second person."""
-    asked = Approval.objects.for_account(campaign.account_id).filter(kind=launching.APPROVAL, target_id=campaign.pk)
-    return asked.filter(granted=None).select_related("asked_by").first()
+    return approvals.waiting(campaign.account_id, kind=launching.APPROVAL, target_id=campaign.pk)
 
 
 def starts_later(campaign: MarketingCampaign) -> bool:
