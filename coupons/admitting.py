@@ -202,10 +202,8 @@ def admit(wish: Wish) -> Verdict:
     In a transaction it is part of it, otherwise it has one of its own, shared with what others ask of the same
     campaign at the same moment.
     """
-    if connection.in_atomic_block:
-        verdict = _locked([wish])[0]
-    else:
-        verdict = _together(_campaign_of(wish.account, wish.code), wish)
+    campaign = _campaign_of(wish.account, wish.code)
+    verdict = _locked([wish])[0] if connection.in_atomic_block else _together(campaign, wish)
     if verdict is None:
         raise CouponUnknown
     return verdict

@@ -117,7 +117,7 @@ class TooMuchBack(Conflict):
 
 def ask(account: Account, code: str, cart: Cart) -> Verdict:
     """What the cart would get now. Raises CouponUnknown and Refused; changes nothing."""
-    verdict = judge(Wish(account.pk, account.currency, code, cart))
+    verdict = judge(_wish(account, code, cart))
     if verdict.reason:
         raise Refused(verdict.reason)
     return verdict
@@ -191,8 +191,15 @@ def give_back_overdue(campaign: uuid.UUID | None = None) -> int:
     return sum(_give_back(each, _OVERDUE, reason="time over") for each in due)
 
 
+def _wish(account: Account, code: str, cart: Cart, hold: int | None = None) -> Wish:
+    # Control characters are in no code, and PostgreSQL takes not all of them.
+    if not code.isprintable():
+        raise CouponUnknown
+    return Wish(account.pk, account.currency, code, cart, hold)
+
+
 def _take(account: Account, code: str, cart: Cart, *, hold: int | None) -> CouponUse:
-    wish = Wish(account.pk, account.currency, code, cart, hold)
+    wish = _wish(account, code, cart, hold)
     verdict = admit(wish)
     # What was held too long may be what is in the way.
     if (verdict.reason or verdict.present) and give_back_overdue(verdict.campaign):
@@ -216,7 +223,7 @@ def _use(account: Account, pk: uuid.UUID | None) -> CouponUse:
 def _why_not(account: Account, use: CouponUse) -> Conflict:
     """Why a hold that is still there cannot be redeemed: its time, or the coupon's."""
     # Of another order, so that the hold itself does not answer.
-    told = judge(Wish(account.pk, account.currency, use.coupon.code, Cart(use.person, use.cart_value)))
+    told = judge(_wish(account, use.coupon.code, Cart(use.person, use.cart_value)))
     stopped = told.reason in ("coupon_not_active", "coupon_expired")
     return Refused(told.reason) if stopped else ReservationOver()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from campaigns_project.api import route, routes
-from coupons.api import campaigns
+from coupons.api import campaigns, uses
 
 urlpatterns = [
     *routes(
@@ -11,6 +11,17 @@ urlpatterns = [
         route("", campaigns.CouponCampaigns),
         route("<str:campaign_id>", campaigns.OneCouponCampaign),
         route("<str:campaign_id>/limits", campaigns.CouponLimits),
+        route("<str:campaign_id>/redemptions", uses.Redemptions),
         route("<str:campaign_id>/transition", campaigns.MoveCouponCampaign),
+    ),
+    *routes(
+        "api/platform/v1/coupons",
+        route("reservations/<str:reservation_id>/commit", uses.CommitCoupon),
+        route("reservations/<str:reservation_id>/release", uses.ReleaseCoupon),
+        route("redemptions/<str:redemption_id>/rollback", uses.RollbackCoupon),
+        # Whatever a code is made of, a slash too.
+        route("<path:code>/validate", uses.ValidateCoupon),
+        route("<path:code>/redeem", uses.RedeemCoupon),
+        route("<path:code>/reserve", uses.ReserveCoupon),
     ),
 ]

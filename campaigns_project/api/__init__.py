@@ -48,6 +48,7 @@ from campaigns_project.api.fields import (
     RowsField,
     TextField,
 )
+from campaigns_project.api.guessing import GuessedDoor
 from campaigns_project.api.lists import page_of
 from campaigns_project.api.parsing import BULK, IMPORT, MIB, StrictJSONParser, parse_json
 from campaigns_project.api.rendering import JSONRenderer, WrittenPage
@@ -76,6 +77,7 @@ __all__ = [
     "Door",
     "FileDoor",
     "FormSerializer",
+    "GuessedDoor",
     "IntegerField",
     "JSONRenderer",
     "ListQuery",

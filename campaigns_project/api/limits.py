@@ -81,23 +81,24 @@ def spend_sign_in(address: str, email: str) -> None:
         _spend_row(_hashed(*parts), limit).check()
 
 
-def check_guesses(caller: str, address: str) -> None:
+def check_guesses(caller: str, account: str, address: str) -> None:
     """Raise TooManyRequests for a caller, or a peer's address, that guessed wrong too often within a minute."""
-    limits = {_hashed("guess", *parts): limit for limit, parts in _guessing(caller, address)}
+    limits = {_hashed("guess", *parts): limit for limit, parts in _guessing(caller, account, address)}
     recent = RateWindow.objects.filter(key__in=limits, starts_at__gt=Now() - timedelta(seconds=WINDOW))
     if any(used >= limits[key] for key, used in recent.values_list("key", "used")):
         raise TooManyRequests(retry_after=WINDOW)
 
 
-def spend_guess(caller: str, address: str) -> None:
+def spend_guess(caller: str, account: str, address: str) -> None:
     """Count one wrong guess: a code that is not there."""
-    for limit, parts in _guessing(caller, address):
+    for limit, parts in _guessing(caller, account, address):
         _spend_row(_hashed("guess", *parts), limit)
 
 
-def _guessing(caller: str, address: str) -> tuple[tuple[int, tuple[str, ...]], ...]:
-    # Behind one address there may be many shops.
-    return (GUESSES, ("caller", caller)), (GUESSES * 10, ("address", address))
+def _guessing(caller: str, account: str, address: str) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    # Behind one address there may be the shops of many accounts: none may shut the door to all others.
+    alone, shared = ("address", account, address), ("address", address)
+    return (GUESSES, ("caller", caller)), (GUESSES, alone), (GUESSES * 10, shared)
 
 
 def _hashed(*parts: str) -> str:

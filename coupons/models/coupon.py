@@ -126,6 +126,26 @@ class CouponShare(Owned):
         return f"{self.person} {self.used}"
 
 
+class CouponUseQuerySet(AccountQuerySet["CouponUse"]):
+    def uses(self, *, status: str = "", order: str = "", code: str = "") -> CouponUseQuerySet:
+        """The uses themselves, without the lines that give back; those of one status, order or code where one is told.
+
+        The code is read in any case.
+        """
+        found = self.filter(_IN_STATE[status], quantity=1).select_related("coupon")
+        if order:
+            found = found.filter(order_id=order)
+        return found.filter(coupon__in=Coupon.objects.coded(code)) if code else found
+
+
+_IN_STATE = {
+    "": Q(),
+    "reserved": Q(redeemed_at=None, ended_at=None),
+    "redeemed": Q(redeemed_at__isnull=False, ended_at=None),
+    "given_back": Q(ended_at__isnull=False),
+}
+
+
 class CouponUse(Owned):
     """One line of the ledger: +1 for a use (held or redeemed), -1 for giving it back, 0 for giving back a part.
 
@@ -163,7 +183,7 @@ class CouponUse(Owned):
     reason = models.CharField(max_length=200, blank=True)
     at = models.DateTimeField(db_default=Now(), editable=False)
 
-    objects = AccountQuerySet["CouponUse"].as_manager()
+    objects = CouponUseQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from accounts.roles import Permission
-from campaigns_project.api import Door, NothingInput, limits
+from campaigns_project.api import GuessedDoor, NothingInput
 from crm.api import promo_use_shapes as shapes
 from crm.models import Promo
 from crm.offers import promos, redeeming
@@ -17,15 +17,12 @@ if TYPE_CHECKING:
     from rest_framework.response import Response
 
 
-class UseDoor(Door):
+class UseDoor(GuessedDoor):
     """Whoever guesses codes is soon refused, also when one is right."""
 
     tag = "promos"
+    wrong = promos.PromoUnknown
     needs: ClassVar = {"POST": Permission.MONEY}
-
-    def check_throttles(self, request: Request) -> None:
-        super().check_throttles(request)
-        limits.check_guesses(*self._guesser)
 
     @cached_property
     def basket(self) -> Basket:
@@ -34,16 +31,6 @@ class UseDoor(Door):
             self.account, customer_id=given.get("customer_id", ""), email=given.get("email", "")
         )
         return Basket(person, given["order_amount"], given.get("order_id", ""), given.get("items", []))
-
-    def handle_exception(self, exc: Exception) -> Response:
-        # Here, because what a refused request has done is rolled back by now.
-        if isinstance(exc, promos.PromoUnknown):
-            limits.spend_guess(*self._guesser)
-        return super().handle_exception(exc)
-
-    @property
-    def _guesser(self) -> tuple[str, str]:
-        return str(self.request.user.pk), self.request.META.get("REMOTE_ADDR", "")
 
 
 class Validate(UseDoor):

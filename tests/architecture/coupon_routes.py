@@ -1,6 +1,7 @@
 """The addresses of coupons, with the permission each takes (spec: api › Roles)."""
 
 COUPON_CAMPAIGNS = "api/platform/v1/coupon_campaigns"
+COUPONS = "api/platform/v1/coupons"
 ONE = f"{COUPON_CAMPAIGNS}/<str:campaign_id>"
 API = {
     f"GET {COUPON_CAMPAIGNS}": "view",
@@ -12,5 +13,9 @@ API = {
     f"PUT {ONE}/limits": "author",
     # Whoever may look may ask; the event itself then asks for more.
     f"POST {ONE}/transition": "view",
+    f"GET {ONE}/redemptions": "view",
+    **{f"POST {COUPONS}/<path:code>/{verb}": "money" for verb in ("validate", "redeem", "reserve")},
+    **{f"POST {COUPONS}/reservations/<str:reservation_id>/{verb}": "money" for verb in ("commit", "release")},
+    f"POST {COUPONS}/redemptions/<str:redemption_id>/rollback": "money",
 }
 PAGES: set[str] = set()

@@ -30,7 +30,7 @@ from accounts.tokens import _key, issue
 from campaigns.models import Campaign
 from campaigns.sending import callback_mac
 from campaigns_project.api.limits import GUESSES
-from tests.architecture import hostile_webhooks
+from tests.architecture import hostile_redeeming, hostile_webhooks
 from tests.architecture.world import OURS, THEIRS, mark, phone, segment_id
 from tests.factories import CampaignFactory, PromoFactory
 from tests.fixtures_http import Caller
@@ -188,6 +188,7 @@ def ask_redeem(who, given, _row):
     answers = [who.post(f"/api/v1/marketing/promos/{code}/redeem", json=body | {"order_id": f"o{n}"}) for n in asked]
     promo.refresh_from_db()
     assert promo.used == sum(answer.status_code == 201 for answer in answers)
+    answers += hostile_redeeming.ask(who, given, len(asked))
     # The first guesses are answered as wrong ones.
     return answers[GUESSES:] if code == "WRONG" else answers
 

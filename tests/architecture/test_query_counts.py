@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from crm.audiences import segments
 from dispatch.models import InboxEntry
 from tests.architecture.routes import MARKETING, operations
-from tests.coupons.factories import CouponCampaignFactory
+from tests.coupons.factories import CouponCampaignFactory, CouponFactory, CouponUseFactory
 from tests.factories import (
     BroadcastFactory,
     CampaignFactory,
@@ -60,6 +60,12 @@ def _webhooks(account):
 
 def _coupon_campaigns(account):
     return "api/platform/v1/coupon_campaigns", lambda: CouponCampaignFactory(account=account)
+
+
+def _redemptions(account):
+    coupon = CouponFactory(campaign=CouponCampaignFactory(account=account))
+    path = f"api/platform/v1/coupon_campaigns/{coupon.campaign_id}/redemptions"
+    return path, lambda: CouponUseFactory(coupon=coupon)
 
 
 def _browsers(account):
@@ -131,6 +137,7 @@ LISTS = {
     "api/v1/customers/<str:customer_id>/push-subscriptions": _browsers,
 }
 LISTS |= {"api/platform/v1/coupon_campaigns": _coupon_campaigns}
+LISTS |= {"api/platform/v1/coupon_campaigns/<str:campaign_id>/redemptions": _redemptions}
 LISTS |= {f"{base}/promos": _promos(base) for base in MARKETING}
 LISTS |= {f"{base}/webhooks/<str:provider>/events": _came_in(base) for base in MARKETING}
 LISTS |= {f"{base}/campaigns": _campaigns(base) for base in MARKETING}

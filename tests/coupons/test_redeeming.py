@@ -259,8 +259,9 @@ def test_only_what_is_there_and_ones_own_is_found():
     held, used = reserve(theirs), redeem(theirs, "o-2")
 
     for find in (redeeming.ask, redeeming.redeem):
-        with pytest.raises(CouponUnknown):
-            find(own, theirs.code, Cart("anna", 100_00, "o-3"))
+        for code in (theirs.code, "a\0b", "a\u200bb"):
+            with pytest.raises(CouponUnknown):
+                find(own, code, Cart("anna", 100_00, "o-3"))
     for verb, pk in (("commit", held.pk), ("release", held.pk), ("rollback", used.pk), ("rollback", uuid.uuid4())):
         assert reason(getattr(redeeming, verb), own, pk) == "NOT_FOUND"
     with pytest.raises(NotFound):
