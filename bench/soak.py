@@ -1,6 +1,6 @@
 """The long form of the crash tests: `python -m bench.soak [--seeds 5] [--people 10000] [--kills 50]`, and for webhooks
 `python -m bench.soak --webhooks 100`, or `--burst 5000`: so many a second for ten seconds, to the one web process of
-`bin/run`.
+`bin/run`; `--codes 1000000 --kills 10` makes codes while their workers are killed.
 
 With `--channel sms`, `email` or `push` it is a marketing campaign whose sender alone is killed; of e-mail and push
 exactly the calls in flight at a kill are unknown at the end.
@@ -40,6 +40,20 @@ def burst(world_of, rate):
     return 1 if verdict else 0
 
 
+def make_codes(world_of, asked):
+    """Codes are as many as were asked for, however often the workers that make them are killed."""
+    from tests.crash.codes import Making
+
+    good = 0
+    for seed in range(1, asked.seeds + 1):
+        with world_of() as world:
+            making = Making(world, asked.codes, asked.kills, seed).run()
+        print(making, flush=True)
+        good += not making.verdict
+    print(f"{good} of {asked.seeds} seeds: exactly as many as asked for, none double")
+    return 0 if good == asked.seeds else 1
+
+
 def main():
     parser = argparse.ArgumentParser(description="Kill everything during a send, again and again.")
     parser.add_argument("--seeds", type=int, default=5)
@@ -49,6 +63,7 @@ def main():
     parser.add_argument("--crashes", type=int, default=1)
     parser.add_argument("--webhooks", type=int, metavar="KILLS", help="instead: kill web so often at 200 webhooks/s")
     parser.add_argument("--burst", type=int, metavar="RATE", help="instead: so many webhooks a second for ten seconds")
+    parser.add_argument("--codes", type=int, metavar="N", help="instead: make so many codes, killing their workers")
     parser.add_argument("--channel", choices=["whatsapp", "sms", "email", "push"], default="whatsapp")
     asked = parser.parse_args()
 
@@ -64,6 +79,8 @@ def main():
         return kill_web(World, asked.webhooks)
     if asked.burst:
         return burst(World, asked.burst)
+    if asked.codes:
+        return make_codes(World, asked)
     good = 0
     for seed in range(1, asked.seeds + 1):
         with World() as world:
