@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from campaigns_project.api import route, routes
-from coupons.api import campaigns, uses
+from coupons.api import campaigns, coupons, uses
 
 urlpatterns = [
     *routes(
@@ -13,6 +13,11 @@ urlpatterns = [
         route("<str:campaign_id>/limits", campaigns.CouponLimits),
         route("<str:campaign_id>/redemptions", uses.Redemptions),
         route("<str:campaign_id>/transition", campaigns.MoveCouponCampaign),
+        route("<str:campaign_id>/coupons", coupons.Coupons),
+        route("<str:campaign_id>/coupons/import", coupons.CouponImport),
+        route("<str:campaign_id>/coupons/<str:coupon_id>", coupons.OneCoupon),
+        route("<str:campaign_id>/coupons/<str:coupon_id>/transition", coupons.MoveCoupon),
+        route("<str:campaign_id>/coupons/<str:coupon_id>/picture", coupons.CouponPicture),
     ),
     *routes(
         "api/platform/v1/coupons",

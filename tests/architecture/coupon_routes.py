@@ -17,5 +17,12 @@ API = {
     **{f"POST {COUPONS}/<path:code>/{verb}": "money" for verb in ("validate", "redeem", "reserve")},
     **{f"POST {COUPONS}/reservations/<str:reservation_id>/{verb}": "money" for verb in ("commit", "release")},
     f"POST {COUPONS}/redemptions/<str:redemption_id>/rollback": "money",
+    f"GET {ONE}/coupons": "view",
+    f"POST {ONE}/coupons": "author",
+    f"POST {ONE}/coupons/import": "author",
+    f"GET {ONE}/coupons/<str:coupon_id>": "view",
+    f"PATCH {ONE}/coupons/<str:coupon_id>": "author",
+    f"POST {ONE}/coupons/<str:coupon_id>/transition": "view",
+    f"GET {ONE}/coupons/<str:coupon_id>/picture": "view",
 }
 PAGES: set[str] = set()

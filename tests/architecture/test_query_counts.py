@@ -68,6 +68,11 @@ def _redemptions(account):
     return path, lambda: CouponUseFactory(coupon=coupon)
 
 
+def _coupons(account):
+    campaign = CouponCampaignFactory(account=account)
+    return f"api/platform/v1/coupon_campaigns/{campaign.pk}/coupons", lambda: CouponFactory(campaign=campaign)
+
+
 def _browsers(account):
     customer = CustomerFactory(account=account)
     path = f"api/v1/customers/{customer.public_id}/push-subscriptions"
@@ -138,6 +143,7 @@ LISTS = {
 }
 LISTS |= {"api/platform/v1/coupon_campaigns": _coupon_campaigns}
 LISTS |= {"api/platform/v1/coupon_campaigns/<str:campaign_id>/redemptions": _redemptions}
+LISTS |= {"api/platform/v1/coupon_campaigns/<str:campaign_id>/coupons": _coupons}
 LISTS |= {f"{base}/promos": _promos(base) for base in MARKETING}
 LISTS |= {f"{base}/webhooks/<str:provider>/events": _came_in(base) for base in MARKETING}
 LISTS |= {f"{base}/campaigns": _campaigns(base) for base in MARKETING}
