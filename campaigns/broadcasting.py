@@ -14,7 +14,7 @@ from django.db.models import Count
 from django.db.models.functions import Now
 
 from accounts import approvals
-from campaigns import succession
+from campaigns import handing_out, succession
 from campaigns.models import (
     Broadcast,
     BroadcastStatus,
@@ -68,14 +68,20 @@ def draft(
     scheduled_at: datetime | None = None,
     rate_per_second: int | None = None,
     force: bool = False,
+    coupon_campaign_id: str = "",
 ) -> Broadcast:
-    """A broadcast of this version with its preflight; `scheduled_at` (aware) is when it will start once scheduled."""
+    """A broadcast of this version with its preflight; `scheduled_at` (aware) is when it will start once scheduled.
+
+    Of `coupon_campaign_id` each person gets a code of their own, as `coupon_code`. Raises Invalid for one there is not.
+    """
+    handing_out.check(campaign.account_id, coupon_campaign_id)
     broadcast = Broadcast(
         account_id=campaign.account_id,
         campaign=campaign,
         scheduled_at=scheduled_at,
         rate_per_second=rate_per_second,
         force=force,
+        code_pool=coupon_campaign_id,
         created_by_id=by.pk if by else None,
     )
     broadcast.preflight = preflight(broadcast)
@@ -208,7 +214,8 @@ def _to_be_approved(broadcast: Broadcast, by: User) -> Approval | None:
 
 def _bear(broadcast: Broadcast) -> None:
     erasing.stand_still(broadcast.account_id)
-    people, names = planned(broadcast)
+    handing_out.hand_out(broadcast, *planned(broadcast))
+    people, names = planned(broadcast, held=True)
     names |= {"broadcast": broadcast.pk, "name": "" if broadcast.test_send else broadcast.campaign.name}
     with connection.cursor() as cursor:
         cursor.execute(BIRTH.format(planned=people), names)
@@ -234,7 +241,9 @@ def _look_after(broadcast: Broadcast) -> None:
     if open_rows.filter(status=MessageStatus.QUEUED).exists():
         make_leases(broadcast)
     elif not open_rows.exists():
-        Broadcast.objects.filter(pk=broadcast.pk).transition("complete", ended_at=Now())
+        with transaction.atomic():
+            if Broadcast.objects.filter(pk=broadcast.pk).transition("complete", ended_at=Now()):
+                handing_out.take_back(broadcast)
 
 
 def _call_off(broadcast: Broadcast, *, by: Actor | None) -> None:
@@ -242,6 +251,7 @@ def _call_off(broadcast: Broadcast, *, by: Actor | None) -> None:
     ids = queued.transition("skip", by=by, skip_reason=SkipReason.CANCELLED)
     CampaignLead.objects.filter(messages__in=ids).update(active=True)
     Lease.objects.filter(queue=LANE, scope_id=broadcast.pk).delete()
+    handing_out.take_back(broadcast)
 
 
 def test_send(campaign: Campaign, *, phone: str, values: dict[str, str], by: Actor | None) -> Broadcast:

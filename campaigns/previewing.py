@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from campaigns.content import body_of
 from campaigns.values import LONGEST_VALUE, check_values, hydrate, resolve
+from campaigns.variables import CODE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,9 +74,17 @@ def model_values(account: Account, person: ConversationUser | None) -> dict[str,
 
 
 def values_sql(
-    campaign: Campaign, *, lead: str, person: str, merchant: str, call: Mapping[str, str] | None = None
+    campaign: Campaign,
+    *,
+    lead: str,
+    person: str,
+    merchant: str,
+    call: Mapping[str, str] | None = None,
+    code: str = "NULL::text",
 ) -> ValuesSQL:
-    """The same for every lead of a statement; `lead`, `person` and `merchant` are its table aliases."""
+    """The same for every lead of a statement; `lead`, `person` and `merchant` are its table aliases, and `code` is the
+    SQL of a person's own code, which comes before the words for all.
+    """
     model = {
         "merchant_name": f"{merchant}.name",
         "merchant_phone": f"{merchant}.phone",
@@ -90,7 +99,9 @@ def values_sql(
             f"call_{index}": (call or {}).get(name),
             f"default_{index}": campaign.variable_defaults.get(name),
         }
-        sources = [f"{lead}.custom_variables->>%(name_{index})s", f"%(call_{index})s::text"]
+        sources = [f"{lead}.custom_variables->>%(name_{index})s"]
+        sources += [code] if name == CODE else []
+        sources += [f"%(call_{index})s::text"]
         sources += [model[name]] if name in model else []
         sources.append(f"%(default_{index})s::text")
         by_name[name] = f"coalesce({', '.join(_usable(source) for source in sources)})"

@@ -32,6 +32,7 @@ SAMPLES = {
     "receipt_url": "https://example.com/receipts/1042",
     "shipping_fee": "3.00",
     "driver_name": "Sam",
+    "coupon_code": "SAVE-K7M2QX4WPD",
 }
 
 

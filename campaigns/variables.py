@@ -19,6 +19,8 @@ from campaigns_project.refusals import Invalid
 _FIELD_ORDER = ("title", "body", "subtitle", "media", "actions", "type", "url", "phone", "code", "id")
 _BRACES = re.compile(r"\{{2,}[^{}]*\}{2,}|\{{2,}|\}{2,}")
 _PLACEHOLDER = re.compile(r"\{\{ *([a-z][a-z0-9_]{0,63}|[1-9][0-9]{0,2}) *\}\}")
+# The one that comes out of a pool of coupons, if the broadcast says which.
+CODE = "coupon_code"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _ADJACENT = re.compile(r"\}\}\s*\{\{")
 _WORD = re.compile(r"[^\W_]+")
@@ -221,6 +223,8 @@ def _text_fault(text: str, count: int) -> str | None:
 
 
 def _name_fault(name: str, campaign_type: str, custom_keys: Collection[str]) -> str | None:
+    if name == CODE:
+        return None
     if name not in CampaignVariableType.values:
         return None if name in custom_keys else f"No active lead has a variable called {name}."
     if campaign_type == "marketing" and name in CampaignVariableType.COMMERCE:

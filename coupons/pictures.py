@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 
-import barcode
+import barcode  # type: ignore[import-untyped]  # it has no types
 import segno
 from django.db import models
 

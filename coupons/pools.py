@@ -95,7 +95,7 @@ class Pools:
             cursor.execute(
                 _GIVE_BACK, {"pool": pool, "account": account_id, "holders": list(holders), "purpose": purpose}
             )
-            return cursor.rowcount
+            return int(cursor.rowcount)
 
     def held_sql(self, pool: str, holder: str) -> str:
         """SQL of the code that a holder has and may still use, or null."""

@@ -176,6 +176,9 @@ class BroadcastInput(StrictSerializer):
     scheduled_at = MomentField(required=False, allow_null=True)
     rate_per_second = IntegerField(min_value=1, max_value=FASTEST, required=False, allow_null=True)
     force = BooleanField(default=False, help_text="Also people who had this marketing template before.")
+    coupon_campaign_id = TextField(
+        max_length=36, default="", allow_blank=True, help_text="Where each person's own `coupon_code` comes from."
+    )
 
     example = {"campaign_id": 3, "scheduled_at": "2026-12-01T10:00:00Z", "rate_per_second": 20}
 

@@ -141,6 +141,7 @@ class BroadcastShape(serializers.ModelSerializer[Broadcast]):
     campaign_id = serializers.IntegerField()
     counts = serializers.SerializerMethodField()
     preflight = PreflightShape()
+    coupon_campaign_id = serializers.SerializerMethodField()
 
     class Meta:
         model = Broadcast
@@ -152,6 +153,7 @@ class BroadcastShape(serializers.ModelSerializer[Broadcast]):
             "rate_per_second",
             "force",
             "test_send",
+            "coupon_campaign_id",
             "counts",
             "preflight",
             "created_at",
@@ -167,6 +169,7 @@ class BroadcastShape(serializers.ModelSerializer[Broadcast]):
         "rate_per_second": None,
         "force": False,
         "test_send": False,
+        "coupon_campaign_id": None,
         "counts": dict.fromkeys(MessageStatus.values, 0) | {"queued": 500, "skipped": 1},
         "preflight": {
             "audience": 500,
@@ -180,6 +183,10 @@ class BroadcastShape(serializers.ModelSerializer[Broadcast]):
         "started_at": None,
         "ended_at": None,
     }
+
+    @extend_schema_field({"type": ["string", "null"]})
+    def get_coupon_campaign_id(self, broadcast: Broadcast) -> str | None:
+        return broadcast.code_pool or None
 
     @extend_schema_field({"type": "object", "additionalProperties": {"type": "integer"}})
     def get_counts(self, broadcast: Broadcast) -> dict[str, int]:

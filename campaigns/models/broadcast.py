@@ -51,6 +51,8 @@ class Broadcast(Lifecycle, Owned):
     force = models.BooleanField(default=False)
     test_send = models.BooleanField(default=False)
     values = models.JSONField(default=dict, blank=True)
+    # Where each person's `coupon_code` comes from (crm.codes); empty: from nowhere.
+    code_pool = models.CharField(max_length=64, blank=True)
     preflight = models.JSONField(default=dict, blank=True)
     created_by_id = models.BigIntegerField(null=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
