@@ -99,9 +99,8 @@ def values_sql(
             f"call_{index}": (call or {}).get(name),
             f"default_{index}": campaign.variable_defaults.get(name),
         }
-        sources = [f"{lead}.custom_variables->>%(name_{index})s"]
-        sources += [code] if name == CODE else []
-        sources += [f"%(call_{index})s::text"]
+        own = [code] if name == CODE else []
+        sources = [f"{lead}.custom_variables->>%(name_{index})s", *own, f"%(call_{index})s::text"]
         sources += [model[name]] if name in model else []
         sources.append(f"%(default_{index})s::text")
         by_name[name] = f"coalesce({', '.join(_usable(source) for source in sources)})"
