@@ -68,14 +68,16 @@ def moves_of(campaign: Any) -> list[Move]:
 
 def timeline(campaign: Any, moves: Sequence[Move], tells: Mapping[str, tuple[str, str]]) -> list[dict[str, Any]]:
     """What happened to the campaign, newest first, with who did it. `tells` words each verb: title and tone."""
-    ids = {by_id for by_id in (*(move.by_id for move in moves), campaign.created_by_id) if by_id}
+    # Not every kind remembers who began it.
+    began = getattr(campaign, "created_by_id", None)
+    ids = {by_id for by_id in (*(move.by_id for move in moves), began) if by_id}
     names: dict[int | None, str] = {user.pk: user.name or user.email for user in User.objects.filter(pk__in=ids)}
 
     def by(who: int | None, reason: str) -> str:
         said = f"By {names[who]}" if who in names else ""
         return " · ".join(filter(None, [said, f"“{reason}”" if reason else ""]))
 
-    told = [{"title": "Draft begun", "at": campaign.created_at, "detail": by(campaign.created_by_id, "")}]
+    told = [{"title": "Draft begun", "at": campaign.created_at, "detail": by(began, "")}]
     for move in moves:
         title, tone = tells[move.verb]
         told.append({"title": title, "tone": tone, "at": move.at, "detail": by(move.by_id, move.reason)})

@@ -23,7 +23,7 @@ from accounts.models import Account, Connection, Membership, User
 from accounts.roles import Role
 from campaigns import approval, authoring, broadcasting, leads
 from campaigns.models import Broadcast, Campaign, CampaignLead, CampaignLeadMessage, CampaignStatus, ConversationUser
-from campaigns_project import demo_campaigns
+from campaigns_project import demo_campaigns, demo_coupons
 from crm.customers import consent
 from crm.webhooks_in.door import address_of
 from dispatch.keyring import connection_of
@@ -117,6 +117,7 @@ def fill() -> None:
     if not Campaign.objects.for_account(shop).filter(name=RUNNING).exists():
         _furnish(shop, by=owner)
     demo_campaigns.fill(shop, by=owner)
+    demo_coupons.fill(shop, by=owner)
     if not Broadcast.objects.for_account(shop).sending().exists():
         _send_again(shop, by=owner)
 

@@ -20,6 +20,9 @@ from campaigns.pages import words
 from campaigns.pages.door import WhatsAppPage, address_of
 from campaigns_project.campaign_list import TABS, Everything
 from campaigns_project.pages import fragment
+from coupons import approving
+from coupons import standing as coupons
+from coupons.models import CouponCampaign
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,20 +74,27 @@ def attention(account: Account) -> Iterator[dict[str, Any]]:
         yield {"tone": "red", "title": "No working WhatsApp connection", "detail": why, "href": ""}
     yield from _failures(account)
     yield from _templates(account)
-    for asked in (
-        Approval.objects.for_account(account)
-        .filter(granted=None, kind="broadcast")
-        .select_related("asked_by")[:MOST_SHOWN]
-    ):
+    yield from _questions(account)
+    yield from _coupons(account)
+
+
+def _questions(account: Account) -> Iterator[dict[str, Any]]:
+    """What a second person is asked, of broadcasts and coupon campaigns."""
+    waiting = Approval.objects.for_account(account).filter(granted=None, kind__in=("broadcast", approving.KIND))
+    for asked in waiting.select_related("asked_by")[:MOST_SHOWN]:
         who = asked.asked_by.name or asked.asked_by.email
-        reached = people(asked.summary.get("people", 0))
-        href = f"/campaigns/wa_{asked.target_id}/edit/review"
-        yield {
-            "tone": "amber",
-            "title": f"{who} asks for a second person",
-            "detail": f"To send to {reached}.",
-            "href": href,
-        }
+        detail, href = f"To activate {asked.summary.get('name')}.", f"/coupons/{asked.target_id}"
+        if asked.kind == "broadcast":
+            reached = people(asked.summary.get("people", 0))
+            detail, href = f"To send to {reached}.", f"/campaigns/wa_{asked.target_id}/edit/review"
+        yield {"tone": "amber", "title": f"{who} asks for a second person", "detail": detail, "href": href}
+
+
+def _coupons(account: Account) -> Iterator[dict[str, Any]]:
+    low = CouponCampaign.objects.for_account(account).filter(coupons.LOW)
+    for one in low.order_by("ends_at", "pk")[:MOST_SHOWN]:
+        detail = f"{coupons.left(one):,} uses are left."
+        yield {"tone": "orange", "title": f"{one.name} is running low", "detail": detail, "href": f"/coupons/{one.pk}"}
 
 
 def _failures(account: Account) -> Iterator[dict[str, Any]]:

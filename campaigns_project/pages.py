@@ -57,6 +57,7 @@ NAVIGATION = (
             ("People", "/people", "people"),
             ("Audiences", "/audiences", "search"),
             ("Promos", "/promos", "tag"),
+            ("Coupons", "/coupons", "ticket"),
             ("Funnels", "/funnels", "funnel"),
         ),
     ),

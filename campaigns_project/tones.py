@@ -57,6 +57,7 @@ segment      static blue ring By hand | dynamic green half Kept up to date | imp
 connection   connected green dot Connected | disconnected grey dash Disconnected
 coupon       draft grey ring Draft | active green half Active | inactive amber bars Inactive
              | archived grey dash Archived
+coupon_code  active green dot Active | inactive amber bars Inactive | void red x Void
 account      active green dot Active | suspended red bars Suspended | closed grey dash Closed
 job          queued blue ring Waiting | running indigo half Running | done green dot Done | failed red x Failed
              | cancelled grey x Cancelled

@@ -23,6 +23,7 @@ from django.http import Http404, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
+from campaigns_project.admin.lists import ids_in
 from campaigns_project.admin.reasons import ReasonForm
 from campaigns_project.refusals import Refusal
 from lifecycle.moving import rows_moved
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
 AT_ONCE = 10_000
 SHOWN = 50
-# Of the largest bigint.
-DIGITS = 19
 ACTION = "transition_"
 
 
@@ -141,7 +140,7 @@ class TransitionAdminMixin(admin.ModelAdmin):  # type: ignore[type-arg]  # gener
         confirmed = "chosen" in request.POST
         # One field, because forms hold no ten thousand.
         ids = (
-            _numbers(request.POST["chosen"])
+            ids_in(self.model, request.POST["chosen"])
             if confirmed
             else list(queryset.values_list("pk", flat=True)[: AT_ONCE + 1])
         )
@@ -240,10 +239,6 @@ def _input(field: Any) -> forms.Field:
         shown.widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
         shown.help_text = "UTC"
     return shown
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(part) for part in text.split(",") if part.isascii() and part.isdigit() and len(part) < DIGITS]
 
 
 def _spoken(verb: str) -> str:

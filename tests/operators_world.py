@@ -18,6 +18,7 @@ from campaigns.models import (
     SubmissionAttempt,
 )
 from campaigns_project.models import AuditEntry, Job
+from coupons.models import Coupon, CouponCampaign
 from crm.models import (
     ConsentEntry,
     Customer,
@@ -37,6 +38,7 @@ from crm.models import (
 from dispatch.models import InboxEntry, Owner, Pace, WebhookConnection
 from lifecycle.models import Lease
 from tests import factories as made
+from tests.coupons import factories as coupons_made
 
 SAID = b"MessageSid=SMfake1&MessageStatus=delivered&AuthToken=hush"
 
@@ -94,6 +96,8 @@ MAKE = {
     WebhookDelivery: lambda account, n: made.WebhookDeliveryFactory(
         endpoint=made.WebhookEndpointFactory(account=account)
     ),
+    CouponCampaign: lambda account, n: coupons_made.CouponCampaignFactory(account=account),
+    Coupon: lambda account, n: coupons_made.CouponFactory(campaign__account=account),
     Event: lambda account, n: Event.objects.create(
         account=account, type="email.opened", event_id=f"e{n}", occurred_at="2026-11-01T10:00Z"
     ),

@@ -23,6 +23,7 @@ from django.http import Http404, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
+from campaigns_project.admin.lists import ids_in
 from campaigns_project.admin.reasons import ReasonForm
 from campaigns_project.models import AuditEntry
 from campaigns_project.refusals import Refusal
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
 AT_ONCE = 500
 LISTED = 20
-# Of the largest bigint.
-DIGITS = 19
 ACTION = "act_"
 
 
@@ -151,7 +150,11 @@ class ActsMixin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
     def act_on_many(self, request: HttpRequest, queryset: QuerySet[Any], each: Act) -> HttpResponse | None:
         """The page between, then (with the `chosen` ids it showed) the act, row by row; None goes back to the list."""
         confirmed = "chosen" in request.POST
-        ids = _numbers(request.POST["chosen"]) if confirmed else list(queryset.values_list("pk", flat=True)[:AT_ONCE])
+        ids = (
+            ids_in(self.model, request.POST["chosen"])
+            if confirmed
+            else list(queryset.values_list("pk", flat=True)[:AT_ONCE])
+        )
         rows = list(self.get_queryset(request).filter(pk__in=ids[:AT_ONCE]))
         fitting = [row for row in rows if each.fits(row)]
         form = ReasonForm(request.POST if confirmed else None, told=each.fields())
@@ -211,7 +214,3 @@ def _bulk(each: Act) -> Callable[..., HttpResponse | None]:
         return answer
 
     return run
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(part) for part in text.split(",") if part.isascii() and part.isdigit() and len(part) < DIGITS]

@@ -11,7 +11,7 @@ from django.contrib.admin.utils import get_fields_from_path
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, UUIDField
 from django.db.models.functions import Now
 from django.utils.functional import cached_property
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 CAP = 10_000
+# Of the largest bigint.
+DIGITS = 19
 MOST_TERMS = 200
 MOST_ACCOUNTS = 20
 AGES = {"1m": ("1 minute", 60), "15m": ("15 minutes", 900), "1h": ("1 hour", 3600), "2d": ("2 days", 172_800)}
@@ -80,6 +82,14 @@ def _value(field: Any, term: str) -> Any:
         return field.to_python(term)
     except ValidationError:
         return None
+
+
+def ids_in(model: type[Model], text: str) -> list[Any]:
+    """The ids of `model` that a page gave with commas: whole numbers or UUIDs; what is neither is left out."""
+    parts = text.split(",")
+    if isinstance(model._meta.pk, UUIDField):
+        return [found for part in parts if (found := _value(model._meta.pk, part)) is not None]
+    return [int(part) for part in parts if part.isascii() and part.isdigit() and len(part) < DIGITS]
 
 
 def _estimate(model: type[Model]) -> int:

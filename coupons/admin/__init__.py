@@ -1,0 +1,5 @@
+"""What operators see of coupons. Django imports this module; each of these registers its pages."""
+
+from coupons.admin import campaigns, coupons
+
+__all__ = ["campaigns", "coupons"]

@@ -25,4 +25,8 @@ API = {
     f"POST {ONE}/coupons/<str:coupon_id>/transition": "view",
     f"GET {ONE}/coupons/<str:coupon_id>/picture": "view",
 }
-PAGES: set[str] = set()
+PAGE = "coupons/<uuid:campaign_id>"
+PAGES = {
+    *("coupons", "coupons/new", PAGE, f"{PAGE}/confirm/<slug:action>", f"{PAGE}/decide"),
+    *(f"{PAGE}/edit/review", f"{PAGE}/edit/<slug:step>"),
+}

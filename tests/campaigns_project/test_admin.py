@@ -26,9 +26,16 @@ LATER = [
     for name, models in (
         ("0004_promos_are_given_back", 2), ("0006_webhooks_to_merchants", 2), ("0007_segments_are_refreshed", 1),
         ("0008_marketing_campaigns_are_seen", 4), ("0009_webhook_connections_are_seen", 1), ("0010_tests_are_seen", 1),
+        ("0011_coupon_campaigns_end", 3),
     )
 ]  # fmt: skip
-CLOCK = {"give back promos", "fold funnels", "forget old webhooks to merchants", "refresh segments"}
+CLOCK = {
+    "give back promos",
+    "fold funnels",
+    "forget old webhooks to merchants",
+    "refresh segments",
+    "end coupon campaigns",
+}
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import Account, Connection, User
 from campaigns.models import Broadcast, Campaign, CampaignLeadMessage, CampaignStatus
-from campaigns_project import demo, demo_campaigns
+from campaigns_project import demo, demo_campaigns, demo_coupons, jobs
+from coupons.models import Coupon, CouponCampaign, CouponUse
 from crm.marketing import metrics
 from crm.models import Customer, Delivery, MarketingCampaign
 from providers.sandbox.mail.events import PUBLIC_KEY
@@ -28,6 +29,7 @@ def shop():
 
 def counted():
     models = (Account, User, Campaign, Broadcast, CampaignLeadMessage, Customer, MarketingCampaign, Delivery)
+    models += (CouponCampaign, CouponUse)
     return {model.__name__: model.objects.count() for model in models}
 
 
@@ -98,3 +100,17 @@ def test_a_marketing_campaign_is_over_with_orders_and_one_is_under_way(small):
     assert set(Delivery.objects.of(own[demo_campaigns.TASTING]).values_list("channel", "status")) >= {
         ("email", "queued"), ("email", "skipped"),
     }  # fmt: skip
+
+
+def test_coupons_of_every_kind_are_made_and_used(small):
+    call_command("demo")
+    while jobs.run_due():
+        pass
+    own = {each.name: each for each in CouponCampaign.objects.for_account(shop())}
+
+    assert {name: (each.kind, each.status) for name, each in own.items()} == {
+        demo_coupons.WELCOME: ("single-use", "active"), demo_coupons.MENU: ("group", "active"),
+        demo_coupons.LUNCH: ("lightning", "active"), demo_coupons.SUMMER: ("group", "inactive"),
+    }  # fmt: skip
+    assert Coupon.objects.filter(campaign=own[demo_coupons.WELCOME]).count() == demo_coupons.CODES
+    assert own[demo_coupons.MENU].used == demo_coupons.ORDERS[demo_coupons.SHARED]
