@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from coupons.pages import campaign, campaigns, steps
+from coupons.pages import campaign, campaigns, codes, steps
 
 ONE = "coupons/<uuid:campaign_id>"
+CODE = f"{ONE}/codes/<uuid:coupon_id>"
 
 urlpatterns = [
     path("coupons", campaigns.Campaigns.as_view(), name="page-coupons"),
@@ -16,4 +17,10 @@ urlpatterns = [
     path(f"{ONE}/decide", campaign.Decide.as_view(), name="page-decide-coupon-campaign"),
     path(f"{ONE}/edit/review", steps.Review.as_view(), name="page-review-coupon-campaign"),
     path(f"{ONE}/edit/<slug:step>", steps.EditStep.as_view(), name="page-edit-coupon-campaign"),
+    path(f"{ONE}/codes", codes.Codes.as_view(), name="page-codes"),
+    path(f"{ONE}/codes/live", codes.CodesLive.as_view(), name="page-codes-live"),
+    path(f"{ONE}/codes/new", codes.NewCodes.as_view(), name="page-new-codes"),
+    path(CODE, codes.OneCode.as_view(), name="page-code"),
+    path(f"{CODE}/void", codes.VoidCode.as_view(), name="page-void-code"),
+    path(f"{CODE}/<slug:kind>", codes.CodePicture.as_view(), name="page-code-picture"),
 ]

@@ -43,8 +43,13 @@ def _qr(code: str) -> bytes:
     return file.getvalue()
 
 
+def fits_barcode(code: str) -> bool:
+    """Whether a barcode can hold it."""
+    return code.isascii() and code.isprintable()
+
+
 def _bars(code: str) -> bytes:
-    if not (code.isascii() and code.isprintable()):
+    if not fits_barcode(code):
         raise NoBarcode
     (modules,) = barcode.get("code128", code).build()
     place, bars = QUIET, []

@@ -241,7 +241,7 @@ class Route:
             if self.address.startswith(("api/platform/", "coupons/")):
                 names = ("campaign_id", "coupon_id", "code", "reservation_id", "redemption_id")
                 known |= dict.fromkeys(names, coupon_uuid(owner))
-            return str({"action": action, **known, **words}.get(name, owner))
+            return str({"action": action, "kind": "qr", **known, **words}.get(name, owner))
 
         return "/" + re.sub(r"<([^>]+)>", placed, self.address)
 
