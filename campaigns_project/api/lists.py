@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from django.core import signing
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from campaigns_project.refusals import Invalid
 
@@ -20,8 +20,23 @@ Shape = Callable[[Any], Any]
 Counted = Literal["exact", "capped"]
 
 
+class Rows(Protocol):
+    """Where a list's rows come from, in the order that `page_of` was told."""
+
+    model: type[Model]
+
+    def count(self, at_most: int | None) -> int:
+        """How many there are; counting stops at `at_most`."""
+
+    def at(self, start: int, limit: int) -> Iterable[Any]:
+        """The rows from that place on."""
+
+    def after(self, values: Sequence[Any], limit: int) -> Iterable[Any]:
+        """The rows after the one that has these values in the columns of the order."""
+
+
 def page_of(
-    queryset: QuerySet[Any],
+    rows: QuerySet[Any] | Rows,
     query: Mapping[str, Any],
     *,
     shape: Shape,
@@ -35,12 +50,14 @@ def page_of(
     `query` holds page or cursor, limit, and the filters that were applied; `shape` makes one row's JSON; `order` names
     columns of the model that are never null (the primary key is added). A cursor is good only for the same `scope`
     (account and address), filters and order; any other is Invalid. It carries the total on, as it was counted at first.
-    `read` fetches a slice of the queryset: rows that have at least the columns of `order`.
+    `read` fetches a slice of a queryset. Rows have at least the columns of `order`.
     """
-    pages = _Pages(queryset, query, scope, [*order, *([] if order[-1].lstrip("-") in ("id", "pk") else ["id"])])
+    order = [*order, *([] if order[-1].lstrip("-") in ("id", "pk") else ["id"])]
+    source = _Queried(rows, order, read) if isinstance(rows, QuerySet) else rows
+    pages = _Pages(source, query, scope, order)
     total = pages.count(counted)
-    rows = list(read(pages.rows(total, counted)))
-    shown = rows[: pages.limit]
+    found = list(pages.rows(total, counted))
+    shown = found[: pages.limit]
     return {
         "data": [shape(row) for row in shown],
         "pagination": {
@@ -48,16 +65,16 @@ def page_of(
             "limit": pages.limit,
             "total": total,
             "total_pages": -(-total // pages.limit),
-            "next_cursor": pages.cursor_after(shown[-1], total) if len(rows) > pages.limit else None,
+            "next_cursor": pages.cursor_after(shown[-1], total) if len(found) > pages.limit else None,
             **({"total_is_estimate": True} if counted == "capped" and total > COUNTED else {}),
         },
     }
 
 
 class _Pages:
-    def __init__(self, queryset: QuerySet[Any], query: Mapping[str, Any], scope: str, order: Sequence[str]) -> None:
-        self.queryset = queryset.order_by(*order)
-        self.order = order
+    def __init__(self, source: Rows, query: Mapping[str, Any], scope: str, order: Sequence[str]) -> None:
+        self.source = source
+        self.columns = [_column(source.model, name) for name in order]
         self.limit: int = query.get("limit", DEFAULT_LIMIT)
         filters = {name: value for name, value in query.items() if name not in ("page", "limit", "cursor")}
         named = json.dumps([scope, list(order), filters], sort_keys=True, default=str)
@@ -71,20 +88,20 @@ class _Pages:
     def count(self, counted: Counted) -> int:
         if self.total is not None:
             return self.total
-        unordered = self.queryset.order_by()
-        return unordered[: COUNTED + 1].count() if counted == "capped" else unordered.count()
+        return self.source.count(COUNTED + 1 if counted == "capped" else None)
 
-    def rows(self, total: int, counted: Counted) -> QuerySet[Any]:
+    def rows(self, total: int, counted: Counted) -> Iterable[Any]:
         """The rows of this page and, when there is one, the row after it."""
         if self.after:
-            return self.queryset.filter(self._beyond())[: self.limit + 1]
+            pairs = zip(self.columns, self.after, strict=True)
+            return self.source.after([column.to_python(text) for column, text in pairs], self.limit + 1)
         start = (self.number - 1) * self.limit
         if counted == "capped" and start >= COUNTED:
             raise Invalid(details={"page": ["Beyond 10,000 rows a list is continued by cursor."]})
-        return self.queryset[start : start + self.limit + 1] if start < total else self.queryset.none()
+        return self.source.at(start, self.limit + 1) if start < total else []
 
     def cursor_after(self, row: Any, total: int) -> str:
-        values = [self._field(name).value_to_string(row) for name in self.order]
+        values = [column.value_to_string(row) for column in self.columns]
         return signing.dumps([self.number + 1, total, *values], salt=self.salt)
 
     def _open(self, cursor: str) -> list[Any]:
@@ -94,12 +111,30 @@ class _Pages:
             raise Invalid(details={"cursor": ["This cursor does not belong to this list."]}) from error
         return values
 
-    def _beyond(self) -> Q:
+
+class _Queried:
+    """The rows of a queryset."""
+
+    def __init__(self, queryset: QuerySet[Any], order: Sequence[str], read: Callable[[Any], Iterable[Any]]) -> None:
+        self.model = queryset.model
+        self.queryset = queryset.order_by(*order)
+        self.order = order
+        self.read = read
+
+    def count(self, at_most: int | None) -> int:
+        return self.queryset.order_by()[:at_most].count()
+
+    def at(self, start: int, limit: int) -> Iterable[Any]:
+        return self.read(self.queryset[start : start + limit])
+
+    def after(self, values: Sequence[Any], limit: int) -> Iterable[Any]:
+        return self.read(self.queryset.filter(self._beyond(values))[:limit])
+
+    def _beyond(self, values: Sequence[Any]) -> Q:
         """(a, b) after (x, y), column by column, because directions may differ."""
         beyond, same, bound = Q(), Q(), Q()
-        for name, text in zip(self.order, self.after, strict=True):
-            column, side = self._field(name).attname, "lt" if name.startswith("-") else "gt"
-            value = self._field(name).to_python(text)
+        for name, value in zip(self.order, values, strict=True):
+            column, side = _column(self.model, name).attname, "lt" if name.startswith("-") else "gt"
             # The first column alone bounds the index range; the alternatives only cut its edge.
             if len(self.order) > 1:
                 bound = bound or Q(**{f"{column}__{side}e": value})
@@ -107,6 +142,7 @@ class _Pages:
             same &= Q(**{column: value})
         return bound & beyond
 
-    def _field(self, name: str) -> Any:
-        plain = name.lstrip("-")
-        return self.queryset.model._meta.pk if plain == "pk" else self.queryset.model._meta.get_field(plain)
+
+def _column(model: type[Model], name: str) -> Any:
+    plain = name.lstrip("-")
+    return model._meta.pk if plain == "pk" else model._meta.get_field(plain)

@@ -58,16 +58,18 @@ class Customers(CustomerDoor):
         """List the customers, newest first."""
         scope = f"{self.account.pk} {request.path.rstrip('/')}"
         filters, begins = wanted(self.params), self.params.get("search")
-        chosen: Any = self.customers().filter(filters) if filters else self.customers()
+        rows: Any = told.Everybody(self.account)
+        if filters or begins:
+            rows = self.customers().filter(filters)
         if begins:
-            chosen = people.search(chosen, begins)
+            rows = people.search(rows, begins)
         page = page_of(
-            chosen,
+            rows,
             self.params,
             shape=lambda row: row.json,
             scope=scope,
             counted="capped",
-            read=lambda rows: told.newest(self.account, rows, chosen=bool(filters or begins)),
+            read=lambda chosen: told.newest(self.account, chosen),
         )
         return Response(WrittenPage(page["data"], page["pagination"]))
 

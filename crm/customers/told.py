@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
@@ -12,7 +11,9 @@ from campaigns_project import prepared
 from crm.models import Channel, ConsentEntry, Customer, Suppression
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from django.db.backends.utils import CursorWrapper
 
     from accounts.models import Account
     from crm.models.people import CustomerQuerySet
@@ -44,7 +45,7 @@ def _moment(column: str) -> str:
 # Text is put together where its parts are words of ours: a function that builds an object for each takes twice as long.
 # What the ledger says of all addresses of the page is looked up at once.
 _WRITE = f"""
-WITH page AS MATERIALIZED (SELECT * FROM {_CUSTOMERS} WHERE id IN (<page>)), known AS MATERIALIZED (
+WITH page AS MATERIALIZED (SELECT * FROM {_CUSTOMERS} WHERE <page>), known AS MATERIALIZED (
     SELECT array_remove(array_agg(email_hash) || array_agg(phone_hash) || array_agg(own_hash), '') AS hashes FROM page
 ), said AS MATERIALIZED (
     SELECT coalesce(jsonb_object_agg(last.channel || ' ' || last.address_hash, last.act), '{{}}') AS acts FROM (
@@ -69,23 +70,52 @@ SELECT page.id, row_to_json(told)::text FROM page, LATERAL (
 ORDER BY page.id DESC"""  # noqa: S608 (our own tables and words)
 
 
-@dataclass(frozen=True)
-class Told:
+# What the ORM would write; having it write that again and again costs as much Python as all the rest. The plan depends
+# on how many are asked for: that is part of the text.
+_EVERYBODY = "account_id = %s AND erased_at IS NULL AND id < %s ORDER BY id DESC LIMIT {} OFFSET {}"
+_NEWER_THAN_ALL = 2**63 - 1
+
+
+class Told(NamedTuple):
     """A customer's id in the database, and their JSON."""
 
     id: int
     json: str
 
 
-def newest(account: Account, customers: CustomerQuerySet, *, chosen: bool) -> Iterable[Told]:
-    """The customers of a slice, newest first, as `CustomerShape` would show them.
+class Everybody:
+    """The account's customers, newest first, as `CustomerShape` would show them: rows for `page_of`."""
 
-    `chosen`: by filters, whose values decide about the plan. Of everybody, the plan is kept.
-    """
+    model = Customer
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    def count(self, at_most: int | None) -> int:
+        return Customer.objects.for_account(self.account).known()[:at_most].count()
+
+    def at(self, start: int, limit: int) -> Iterable[Told]:
+        return self._read(_NEWER_THAN_ALL, limit, start)
+
+    def after(self, values: Sequence[int], limit: int) -> Iterable[Told]:
+        return self._read(values[0], limit, 0)
+
+    def _read(self, before: int, limit: int, start: int) -> Iterable[Told]:
+        # What is asked at many places is not worth keeping a plan for each.
+        with connection.cursor() if start else prepared.cursor() as cursor:
+            return _read(cursor, self.account, _EVERYBODY.format(int(limit), int(start)), [self.account.pk, before])
+
+
+def newest(account: Account, customers: CustomerQuerySet) -> Iterable[Told]:
+    """The customers of a slice, newest first. Chosen by filters, whose values decide about the plan: it is not kept."""
     try:
         page, params = customers.values("pk").query.sql_with_params()
     except EmptyResultSet:
         return []
-    with connection.cursor() if chosen else prepared.cursor() as cursor:
-        cursor.execute(_WRITE.replace("<page>", page), [*params, account.pk, account.pk, account.currency])
-        return [Told(*row) for row in cursor.fetchall()]
+    with connection.cursor() as cursor:
+        return _read(cursor, account, f"id IN ({page})", params)
+
+
+def _read(cursor: CursorWrapper, account: Account, page: str, params: Sequence[Any]) -> Iterable[Told]:
+    cursor.execute(_WRITE.replace("<page>", page), [*params, account.pk, account.pk, account.currency])
+    return [*map(Told._make, cursor.fetchall())]

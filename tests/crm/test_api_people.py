@@ -127,12 +127,15 @@ def test_customers_are_found(api, neighbour, anna, query, found):
     assert len(ids(api.get(f"{BASE}?{query}"))) == found
 
 
-def test_a_list_goes_on_by_cursor(api):
-    made = [CustomerFactory(account=api.account).public_id for _ in range(3)]
-    first = api.get(f"{BASE}?limit=2")
-    then = api.get(f"{BASE}?limit=2&cursor={first.json()['pagination']['next_cursor']}")
+@pytest.mark.parametrize("chosen", ["", "&tag=vip", "&search=An"])
+def test_a_list_goes_on_by_cursor_and_by_page(api, neighbour, chosen):
+    made = [CustomerFactory(account=api.account, tags=["vip"], first_name="Anna").public_id for _ in range(3)]
+    CustomerFactory(account=neighbour.account, tags=["vip"], first_name="Anna")
+    first = api.get(f"{BASE}?limit=2{chosen}")
+    then = api.get(f"{BASE}?limit=2{chosen}&cursor={first.json()['pagination']['next_cursor']}")
 
     assert ids(first) + ids(then) == made[::-1]
+    assert ids(api.get(f"{BASE}?limit=2{chosen}&page=2")) == ids(then)
 
 
 @pytest.mark.parametrize("query", ["phone=12", "nobody=1", "limit=0"])
