@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts import approvals
-from campaigns import broadcasting
+from campaigns import broadcasting, handing_out
 from campaigns.models import Broadcast, BroadcastStatus, Campaign, CampaignLead, CampaignStatus
 from campaigns.planning import preflight
 from campaigns.values import check_values
@@ -93,9 +93,12 @@ def choose_template(broadcast: Broadcast, campaign: Campaign, *, bring: bool) ->
     return broadcast
 
 
-def personalise(broadcast: Broadcast, given: Mapping[str, str]) -> Broadcast:
-    """Values by variable name for people who have none of their own; blank takes one away. Raises Invalid."""
+def personalise(broadcast: Broadcast, given: Mapping[str, str], *, pool: str = "") -> Broadcast:
+    """Values by variable name for people who have none of their own; blank takes one away. `pool` is where each
+    person's own coupon code comes from. Raises Invalid.
+    """
     _only_drafts(broadcast)
+    handing_out.check(broadcast.account_id, pool)
     campaign = broadcast.campaign
     asked = {name: value for name, value in given.items() if name in campaign.variables.values()}
     checked = check_values(
@@ -110,7 +113,8 @@ def personalise(broadcast: Broadcast, given: Mapping[str, str]) -> Broadcast:
             campaign.variable_defaults = kept | personal
             campaign.save(update_fields=["variable_defaults", "updated_at"])
         broadcast.values = {name: value for name, value in checked.items() if name not in PERSONAL}
-        broadcast.save(update_fields=["values"])
+        broadcast.code_pool = pool
+        broadcast.save(update_fields=["values", "code_pool"])
         refresh(broadcast)
     return broadcast
 
@@ -130,6 +134,7 @@ def snapshot(broadcast: Broadcast) -> str:
         cursor.execute(LEADS, [campaign.pk, broadcast.account_id])
         leads = cursor.fetchone()
     seen = [campaign.pk, leads, broadcast.preflight, broadcast.values, campaign.variable_defaults, broadcast.force]
+    seen += [broadcast.code_pool]
     printed = hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:32]
     return f"{printed}:{broadcast.preflight['audience']}"
 

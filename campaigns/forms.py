@@ -25,7 +25,7 @@ from campaigns_project.refusals import Invalid
 from crm.phones import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 MOST_PASTED = 10_000
 LONGEST_PASTED = 1_000_000
@@ -113,17 +113,30 @@ class PeopleForm(forms.Form):
 
 
 class ValuesForm(forms.Form):
-    """Step 3: one text for each variable of the template, for people who have none of their own."""
+    """Step 3: one text for each variable of the template, for people who have none of their own.
 
-    def __init__(self, names: Iterable[str], *args: Any, **options: Any) -> None:
+    `pools` (id, name) are offered where the template names a code of one's own.
+    """
+
+    def __init__(
+        self, names: Iterable[str], *args: Any, pools: Sequence[tuple[str, str]] | None = None, **options: Any
+    ) -> None:
         super().__init__(*args, **options)
+        if pools is not None:
+            self.fields["pool"] = forms.ChoiceField(
+                required=False,
+                label="Coupon codes from",
+                choices=[("", "Nowhere: everybody reads the same words"), *pools],
+                help_text="Each person gets a code of their own when it starts, and the same one if it is sent again.",
+            )
         for name in names:
             self.fields[f"value_{name}"] = forms.CharField(required=False, max_length=1024, label=name)
 
     @property
     def values(self) -> dict[str, str]:
         """What was typed, by variable name."""
-        return {name.removeprefix("value_"): value for name, value in self.cleaned_data.items()}
+        typed = {name: value for name, value in self.cleaned_data.items() if name.startswith("value_")}
+        return {name.removeprefix("value_"): value for name, value in typed.items()}
 
 
 class LaunchForm(forms.Form):

@@ -52,6 +52,19 @@ def pool_of(broadcast: Broadcast) -> Pool | None:
     return codes.source().pool(broadcast.account_id, broadcast.code_pool) if broadcast.code_pool else None
 
 
+def offered(broadcast: Broadcast) -> list[tuple[str, str]] | None:
+    """The pools (id, name) that a person may choose among; None where the template names no code."""
+    if CODE not in broadcast.campaign.variables.values():
+        return None
+    return [(pool.id, pool.name) for pool in codes.source().pools(broadcast.account_id)]
+
+
+def sample(broadcast: Broadcast) -> dict[str, str]:
+    """How a code looks that somebody will get, as a value for previews."""
+    pool = pool_of(broadcast) if chosen(broadcast) else None
+    return {CODE: pool.sample} if pool else {}
+
+
 def check(account_id: int, pool: str) -> None:
     """Raise Invalid (`details["coupon_campaign_id"]`) unless it is a pool of the account's; "" is none at all."""
     if pool and codes.source().pool(account_id, pool) is None:

@@ -25,7 +25,7 @@ COUPONS, USES = Coupon._meta.db_table, CouponUse._meta.db_table
 MANY = 20_000
 # How many pools a person chooses among.
 OFFERED = 200
-_FREE = "holder IS NULL AND used_count = 0 AND status = 'active'"
+FREE = "holder IS NULL AND used_count = 0 AND status = 'active'"
 _TURN = "SELECT pg_advisory_xact_lock(hashtextextended('coupon pool ' || %s, 0))"
 # A coupon that somebody is just redeeming is passed over.
 _HAND_OUT = f"""
@@ -37,7 +37,7 @@ WITH asked AS (
     )
 ), free AS (
     SELECT id, row_number() OVER (ORDER BY id) AS n FROM (
-        SELECT id FROM {COUPONS} WHERE campaign_id = %(pool)s AND account_id = %(account)s AND {_FREE}
+        SELECT id FROM {COUPONS} WHERE campaign_id = %(pool)s AND account_id = %(account)s AND {FREE}
         ORDER BY id LIMIT (SELECT count(*) FROM asked) FOR NO KEY UPDATE SKIP LOCKED
     ) AS next
 )
@@ -50,7 +50,7 @@ WHERE campaign_id = %(pool)s AND account_id = %(account)s AND holder = ANY(%(hol
     AND NOT EXISTS (SELECT FROM {USES} line WHERE line.coupon_id = coupon.id)"""  # noqa: S608 (our own tables)
 _STOCK = f"""
 SELECT count(*) FROM (
-    SELECT FROM {COUPONS} WHERE campaign_id = %(pool)s AND account_id = %(account)s AND {_FREE} LIMIT %(at_most)s
+    SELECT FROM {COUPONS} WHERE campaign_id = %(pool)s AND account_id = %(account)s AND {FREE} LIMIT %(at_most)s
 ) AS free"""  # noqa: S608 (our own tables)
 
 

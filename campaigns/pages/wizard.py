@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpResponseRedirect
 
 from accounts.merchant_progress import people
-from campaigns import drafting, importing, leads
+from campaigns import drafting, handing_out, importing, leads
 from campaigns.forms import AudienceForm, ValuesForm
 from campaigns.models import Broadcast, BroadcastStatus, Campaign, CampaignLead
 from campaigns.pages import checks, words
@@ -188,10 +188,11 @@ class Personalise(Step):
         form = self._form(broadcast, request.POST)
         if form.is_valid():
             try:
-                drafting.personalise(broadcast, form.values)
+                drafting.personalise(broadcast, form.values, pool=form.cleaned_data.get("pool", ""))
             except Invalid as refusal:
                 for path, sentences in refusal.details.items():
-                    form.add_error(f"value_{path.rpartition('.')[2]}", sentences)
+                    field = f"value_{path.rpartition('.')[2]}"
+                    form.add_error(field if field in form.fields else None, sentences)
             else:
                 return self.on(broadcast)
         return self._page(broadcast, form, status=400)
@@ -199,7 +200,8 @@ class Personalise(Step):
     def _form(self, broadcast: Broadcast, data: Any = None) -> ValuesForm:
         names = broadcast.campaign.variables.values()
         kept = {**broadcast.campaign.variable_defaults, **broadcast.values}
-        form = ValuesForm(names, data, initial={f"value_{name}": kept.get(name, "") for name in names})
+        first = {"pool": broadcast.code_pool, **{f"value_{name}": kept.get(name, "") for name in names}}
+        form = ValuesForm(names, data, initial=first, pools=handing_out.offered(broadcast))
         for name in names:
             form.fields[f"value_{name}"].help_text = self._hint(broadcast, name)
         return form
@@ -241,6 +243,7 @@ def preview_of(broadcast: Broadcast, lead: CampaignLead | None, typed: dict[str,
     # The same split as when it is saved: what a person has of their own comes before these words.
     campaign.variable_defaults = {name: value for name, value in used.items() if name in drafting.PERSONAL}
     call = {name: value for name, value in used.items() if name not in drafting.PERSONAL}
+    call |= handing_out.sample(broadcast)
     try:
         shown = preview(campaign, lead=lead, values=call)
     except Invalid:

@@ -29,7 +29,7 @@ class MakeForm(forms.Form):
         min_value=1,
         max_value=terms.MOST_CODES,
         label="How many",
-        help_text="One code of a group is short, for people to share; several are long and cannot be guessed.",
+        help_text="The only code of a group is short, to be typed; others are long, so that nobody guesses them.",
     )
 
 

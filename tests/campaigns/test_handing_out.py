@@ -15,8 +15,9 @@ pytestmark = pytest.mark.django_db
 class Shop:
     """An approved template that names a code, and a pool of so many."""
 
-    def __init__(self, codes, **pool):
+    def __init__(self, codes, account=None, **pool):
         self.campaign = CampaignFactory(
+            **({"account": account} if account else {}),
             status="approved",
             content_context={"body": "Hi, {{1}} is yours."},
             variables={"1": "coupon_code"},
@@ -164,3 +165,48 @@ def test_a_pool_that_was_deleted_stands_in_the_way():
     shop.pool.delete()
 
     assert broadcasting.preflight(broadcast)["can_start"] is False
+
+
+@pytest.fixture
+def shop(api):
+    """A shop of the account whose pages are looked at, with a draft to three people."""
+    shop = Shop(codes=2, account=api.account, name="Autumn letters", prefix="AU-")
+    shop.leads(3)
+    shop.broadcast = broadcasting.draft(shop.campaign, by=None)
+    shop.step = f"/campaigns/wa_{shop.broadcast.pk}/edit/personalise"
+    return shop
+
+
+def test_a_pool_is_chosen_where_the_words_are(page, shop):
+    before = page.get(shop.step).content.decode()
+
+    answer = page.post(shop.step, {"pool": str(shop.pool.pk), "value_coupon_code": ""})
+
+    assert "Autumn letters" in before
+    assert answer.status_code == 303
+    shop.broadcast.refresh_from_db()
+    assert (shop.broadcast.code_pool, shop.broadcast.preflight["audience"]) == (str(shop.pool.pk), 2)
+    assert "AU-K7M2QX4WPD" in page.get(shop.step.replace("personalise", "review")).content.decode()
+
+
+def test_a_pool_that_is_none_is_refused_on_the_page(page, shop):
+    answer = page.post(shop.step, {"pool": str(CouponCampaignFactory().pk)})
+
+    assert answer.status_code == 400
+
+
+def test_a_template_without_a_code_offers_no_pool(api, page):
+    template = CampaignFactory(account=api.account, status="approved")
+    broadcast = broadcasting.draft(template, by=None)
+
+    assert "Coupon codes from" not in page.get(f"/campaigns/wa_{broadcast.pk}/edit/personalise").content.decode()
+
+
+def test_a_broadcast_is_drafted_with_a_pool_through_the_api(api, shop):
+    said = {"campaign_id": shop.campaign.pk, "coupon_campaign_id": str(shop.pool.pk)}
+
+    answer = api.post("/api/v1/campaign/broadcasts", json=said)
+    refused = api.post("/api/v1/campaign/broadcasts", json=said | {"coupon_campaign_id": "none"})
+
+    assert (answer.status_code, answer.json()["coupon_campaign_id"]) == (201, str(shop.pool.pk))
+    assert (refused.status_code, list(refused.json()["details"])) == (400, ["coupon_campaign_id"])
