@@ -96,6 +96,7 @@ class ChangeMarketingCampaignInput(StrictSerializer):
     schedule = ScheduleInput(required=False)
     promo_code = CodeField(required=False, allow_null=True)
     promo_discount_percent = PercentField(required=False, allow_null=True, help_text="What the promo code gives.")
+    coupon_campaign_id = TextField(max_length=36, required=False, allow_null=True, help_text="Of each `coupon_code`.")
     attribution_days = IntegerField(min_value=1, max_value=MOST_DAYS, required=False)
     holdout_percent = PercentField(required=False, help_text="So many percent of the people get nothing, to compare.")
     audience = ChoiceField(
@@ -120,6 +121,8 @@ class ChangeMarketingCampaignInput(StrictSerializer):
         said = dict(attrs)
         if "segment_id" in said:
             said["segment"] = said.pop("segment_id")
+        if "coupon_campaign_id" in said:
+            said["code_pool"] = said.pop("coupon_campaign_id") or ""
         spelled = {"start_date": "starts_at", "end_date": "ends_at"}
         return said | {spelled[name]: at for name, at in said.pop("schedule", {}).items()}
 
@@ -257,13 +260,14 @@ class MarketingCampaignShape(serializers.ModelSerializer[MarketingCampaign]):
     metrics = MarketingMetricsShape(source="sums")
     schedule = ScheduleShape(source="*")
     promo_code = serializers.CharField(source="promo.code", allow_null=True, default=None)
+    coupon_campaign_id = serializers.CharField(allow_null=True, read_only=True)
     holdout_percent = serializers.FloatField()
 
     class Meta:
         model = MarketingCampaign
         fields = (
             *("id", "name", "type", "status", "channels", "segment", "content", "metrics", "created_at"),
-            *("schedule", "promo_code", "attribution_days", "holdout_percent", "audience"),
+            *("schedule", "promo_code", "coupon_campaign_id", "attribution_days", "holdout_percent", "audience"),
         )
 
     example: ClassVar[dict[str, Any]] = {
@@ -289,6 +293,7 @@ class MarketingCampaignShape(serializers.ModelSerializer[MarketingCampaign]):
         "created_at": "2026-01-25T10:00:00Z",
         "schedule": MarketingCampaignInput.example["schedule"],
         "promo_code": "FLASH25",
+        "coupon_campaign_id": None,
         "attribution_days": 7,
         "holdout_percent": 0.0,
         "audience": "snapshot",

@@ -15,6 +15,7 @@ LEFT_OUT = {
     "address_changed": "Their address changed after the launch",
     "ended": "The campaign ended first",
     "erased": "The person was erased",
+    "no_code": "No coupon code was left for them",
 }
 HAPPENED = {
     "queued": "Waiting for their turn",

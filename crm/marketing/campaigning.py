@@ -8,7 +8,7 @@ from django.db import transaction
 
 from campaigns_project.refusals import Conflict, Forbidden, Invalid
 from crm.audiences import segments
-from crm.marketing import wording
+from crm.marketing import handing_out, wording
 from crm.models import MarketingCampaign, MarketingStatus, Promo, PromoType
 from crm.offers import promos
 from crm.offers.promos import ALL_OF_IT
@@ -73,6 +73,7 @@ def _say(campaign: MarketingCampaign, said: dict[str, Any], *, may_make_promos: 
     if faults:
         raise Invalid(details=faults)
     wording.check(campaign.content, campaign.channels)
+    handing_out.check(campaign)
     if campaign.segment is not None:
         segments.refuse_too_large(campaign.segment, campaign.channels)
     if promo:

@@ -16,7 +16,7 @@ from accounts import approvals
 from campaigns_project.api.etags import etag_of
 from campaigns_project.refusals import Conflict
 from crm.audiences import segments
-from crm.marketing import launching, planning, wording
+from crm.marketing import handing_out, launching, planning, wording
 from crm.models import Customer, MarketingChannel
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def shown(campaign: MarketingCampaign, channel: str, customer: Customer) -> Writ
         "last_name": customer.last_name,
         "merchant_name": campaign.account.name,
         "promo_code": campaign.promo.code if campaign.promo else "",
+        wording.CODE: handing_out.sample(campaign),
     }
     foot = "https://…" if campaign.is_marketing else ""
     return wording.written(campaign.content, channel, values, unsubscribe=foot, opt_out=campaign.is_marketing)

@@ -44,7 +44,8 @@ LAST_REACHED = f"""
 """  # noqa: S608 (no input in it)
 PAYLOAD = """
 jsonb_build_object('to', m.address, 'campaign', scope.id, 'delivery', m.id, 'tries', m.tries, {more}
-    'values', (SELECT jsonb_build_object('first_name', person.first_name, 'last_name', person.last_name)
+    'values', (SELECT jsonb_build_object('first_name', person.first_name, 'last_name', person.last_name,
+                                         'coupon_code', m.code)
                FROM crm_customer person WHERE person.id = m.customer_id))
 """
 

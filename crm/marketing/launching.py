@@ -22,7 +22,7 @@ from campaigns_project.refusals import Conflict
 from crm import events
 from crm.audiences import segments
 from crm.customers import erasing
-from crm.marketing import metrics, planning
+from crm.marketing import handing_out, metrics, planning
 from crm.marketing.delivering import CARRIERS, LANES, SENDERS
 from crm.models import (
     Audience,
@@ -170,6 +170,8 @@ def obstacles(campaign: MarketingCampaign) -> dict[str, Any]:
         found["channels"] = ["Say by which channels it is sent."]
     if campaign.ends_at is not None and campaign.ends_at <= timezone.now():
         found["schedule.end_date"] = ["Its end has passed."]
+    if fault := handing_out.obstacle(campaign):
+        found["coupon_campaign_id"] = [fault]
     if account.status != "active":
         found["account"] = [f"The account is {account.status}."]
     cut_off = [channel for channel in map(MarketingChannel, campaign.channels) if not _is_connected(account, channel)]
@@ -199,6 +201,7 @@ def bear(campaign: MarketingCampaign) -> int:
     born = planning.bear(campaign)
     MarketingCampaign.objects.filter(pk=campaign.pk).update(planned_at=Now())
     if born:
+        handing_out.hand_out(campaign)
         make_leases(campaign)
     return born
 
@@ -309,3 +312,4 @@ def _take_in_newcomers(campaign: MarketingCampaign) -> None:
 def _call_off(campaign: MarketingCampaign, *, by: Actor | None) -> None:
     Delivery.objects.of(campaign).queued().transition_all("skip", by=by, skip_reason=LeftOut.ENDED)
     Lease.objects.filter(queue__in=LANES.values(), scope_id=campaign.pk).delete()
+    handing_out.take_back(campaign)

@@ -169,6 +169,7 @@ def _values(delivery: Delivery) -> dict[str, str]:
         "last_name": person.last_name,
         "merchant_name": delivery.account.name,
         "promo_code": promo.code if promo else "",
+        "coupon_code": delivery.code or "",
     }
     return {name: quote(value, safe="") for name, value in said.items()}
 

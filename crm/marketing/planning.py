@@ -13,7 +13,7 @@ from django.db.models import Count
 
 from crm.audiences import segments
 from crm.customers import consent
-from crm.marketing import zones
+from crm.marketing import handing_out, zones
 from crm.models import Delivery, LeftOut, MarketingChannel
 
 if TYPE_CHECKING:
@@ -76,7 +76,20 @@ def preflight(campaign: MarketingCampaign) -> dict[str, Any]:
     with connection.cursor() as cursor:
         planned, names = _planned(campaign)
         cursor.execute(f"{planned} SELECT channel, skip_reason, count(*) FROM planned GROUP BY 1, 2", names)  # noqa: S608
-        return _told(cursor.fetchall())
+        found = _told(cursor.fetchall())
+    return _without(found, handing_out.lacking(campaign, planned, names))
+
+
+def _without(found: dict[str, Any], lacking: int) -> dict[str, Any]:
+    """The same when so many get no code: the last channels' people, as nobody knows whose turn comes last."""
+    if not lacking:
+        return found
+    channels, left = dict(found["channels"]), lacking
+    for channel in reversed(list(channels)):
+        taken = min(left, channels[channel])
+        channels[channel], left = channels[channel] - taken, left - taken
+    skips = found["skips"] | {LeftOut.NO_CODE.value: lacking}
+    return {"audience": sum(channels.values()), "channels": channels, "skips": skips}
 
 
 def _told(rows: Iterable[tuple[str, str, int]]) -> dict[str, Any]:

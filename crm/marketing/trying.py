@@ -16,7 +16,7 @@ from django.db.models.functions import Lower, Now
 
 from accounts.models import Connection
 from crm.customers import consent
-from crm.marketing import wording
+from crm.marketing import handing_out, wording
 from crm.marketing.calling import TROUBLE, words_of
 from crm.marketing.delivering import CARRIERS, SENDERS
 from crm.models import Customer, MarketingChannel, Trial, TrialStatus
@@ -125,7 +125,7 @@ def _obey(trial: Trial, refused: Refused) -> None:
 
 def _message(pk: int) -> Callable[[TrialSender], Awaitable[Outcome]]:
     """What to do with the sender's providers. May raise what TROUBLE names; nothing has left then."""
-    trial = Trial.objects.select_related("account", "asked_by").get(pk=pk)
+    trial = Trial.objects.select_related("account", "asked_by", "campaign").get(pk=pk)
     words = words_of(trial.campaign_id)
     values = {**words.values, **_sample(trial)}
     way_out = f"{settings.PUBLIC_BASE_URL}{NOWHERE}" if words.marketing else ""
@@ -161,7 +161,8 @@ def _email(trial: Trial, link: Connection, said: wording.Written, sender_name: s
 def _sample(trial: Trial) -> dict[str, str]:
     """The name of whoever asked, so that no customer's is sent to anybody."""
     first, _, last = (trial.asked_by.name if trial.asked_by else "").partition(" ")
-    return {"first_name": first or "Alex", "last_name": last or "Sample"}
+    code = handing_out.sample(trial.campaign)
+    return {"first_name": first or "Alex", "last_name": last or "Sample", wording.CODE: code}
 
 
 def _link(trial: Trial) -> Connection:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 KEYS = ("subject", "body", "cta_text", "cta_url")
-NAMES = ("first_name", "last_name", "merchant_name", "promo_code")
+# The one that each person has alone, out of a pool.
+CODE = "coupon_code"
+NAMES = ("first_name", "last_name", "merchant_name", "promo_code", CODE)
 # Without what is wanted there is nothing to send.
 WANTED: Mapping[str, tuple[str, ...]] = {"email": ("subject", "body"), "sms": ("body",), "push": ("subject", "body")}
 # Ten segments: what Twilio takes at most.
@@ -43,6 +45,12 @@ def said_on(content: Mapping[str, Any], channel: str) -> dict[str, str]:
     """The four keys as they hold on one channel; "" for what is not said."""
     own = content.get("channels", {}).get(channel, {})
     return {key: own.get(key, content.get(key, "")) for key in KEYS}
+
+
+def gaps(content: Mapping[str, Any], channels: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Every name that the words of these channels ask for, with what is written where it is empty."""
+    texts = (text for channel in channels for text in said_on(content, channel).values())
+    return (gap for text in texts for gap in _GAP.findall(text))
 
 
 def check(content: Mapping[str, Any], channels: Iterable[str]) -> None:

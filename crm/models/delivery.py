@@ -41,6 +41,7 @@ class LeftOut(models.TextChoices):
     ADDRESS_CHANGED = "address_changed"
     ENDED = "ended"
     ERASED = "erased"
+    NO_CODE = "no_code"
 
 
 class DeliveryQuerySet(LifecycleQuerySet["Delivery"], AccountQuerySet["Delivery"]):  # type: ignore[override]  # each makes its own manager
@@ -74,6 +75,8 @@ class Delivery(Lifecycle, Owned):
     time_zone = models.CharField(max_length=64, default="UTC")
     status = StatusField(choices=DeliveryStatus, default=DeliveryStatus.QUEUED)
     skip_reason = models.CharField(max_length=30, blank=True, choices=LeftOut)
+    # The coupon code that is theirs alone, if the words name one.
+    code = models.CharField(max_length=64, null=True, blank=True, editable=False)
     error_code = models.CharField(max_length=40, blank=True)
     provider_id = models.CharField(max_length=80, blank=True)
     tries = models.SmallIntegerField(db_default=0)

@@ -90,6 +90,8 @@ class MarketingCampaign(Lifecycle, Owned):
     starts_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
     promo = owned("crm.Promo", null=True, blank=True, on_delete=models.PROTECT, related_name="marketing_campaigns")
+    # Where each person's `coupon_code` comes from (crm.codes); empty: from nowhere.
+    code_pool = models.CharField(max_length=64, blank=True)
     attribution_days = models.PositiveSmallIntegerField(default=ATTRIBUTION_DAYS)
     # Of 10,000 buckets of people, a hundred for each percent get nothing.
     holdout_percent = models.DecimalField(max_digits=4, decimal_places=2, default=0)
@@ -136,6 +138,11 @@ class MarketingCampaign(Lifecycle, Owned):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def coupon_campaign_id(self) -> str | None:
+        """The pool, as the API names it."""
+        return self.code_pool or None
 
     @property
     def is_marketing(self) -> bool:

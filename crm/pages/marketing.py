@@ -22,6 +22,7 @@ LEFT_OUT = {
     LeftOut.ADDRESS_CHANGED: "The address changed meanwhile",
     LeftOut.ENDED: "The campaign ended before their turn",
     LeftOut.ERASED: "Erased",
+    LeftOut.NO_CODE: "No coupon code was left",
 }
 STANDS = {
     "queued": "Waiting for their turn",
