@@ -40,7 +40,7 @@ FLASH = {
 }
 LINE = {"id", "name", "type", "status", "channels", "segment_id", "start_date", "end_date", "metrics"}
 DETAIL = {"id", "name", "type", "status", "channels", "segment", "content", "metrics", "created_at"}
-ADDED = {"schedule", "promo_code", "attribution_days", "holdout_percent", "audience"}
+ADDED = {"schedule", "promo_code", "coupon_campaign_id", "attribution_days", "holdout_percent", "audience"}
 
 
 @pytest.fixture
