@@ -30,7 +30,8 @@ from accounts.tokens import _key, issue
 from campaigns.models import Campaign
 from campaigns.sending import callback_mac
 from campaigns_project.api.limits import GUESSES
-from tests.architecture import hostile_redeeming, hostile_webhooks
+from tests.architecture import hostile_coupons, hostile_redeeming, hostile_webhooks
+from tests.architecture.coupon_world import coupon_uuid
 from tests.architecture.world import OURS, THEIRS, mark, phone, segment_id
 from tests.factories import CampaignFactory, PromoFactory
 from tests.fixtures_http import Caller
@@ -57,13 +58,18 @@ def built(value):
         known |= {"<A:template_name>": mark(OURS), "<A:blocked_phone>": phone(OURS), "<self>": OURS, "<cycle>": OURS}
         if value in known:
             return known[value]
-        return re.sub(r"<([AB]):\w+>", lambda found: str({"A": OURS, "B": THEIRS}[found[1]]), value)
+        return re.sub(r"<([AB]):(\w+)>", _object, value)
     if not isinstance(value, dict):
         return value
     for name, build in _BUILDERS.items():
         if name in value:
             return build(*value[name])
     return {key: built(each) for key, each in value.items()}
+
+
+def _object(found):
+    owner = {"A": OURS, "B": THEIRS}[found[1]]
+    return coupon_uuid(owner) if found[2] == "coupon_campaign" else str(owner)
 
 
 _BUILDERS = {
@@ -191,6 +197,10 @@ def ask_redeem(who, given, _row):
     answers += hostile_redeeming.ask(who, given, len(asked))
     # The first guesses are answered as wrong ones.
     return answers[GUESSES:] if code == "WRONG" else answers
+
+
+def ask_transition(who, given, _row):
+    return hostile_coupons.ask(who, given)
 
 
 def ask_csv(who, given, _row):

@@ -47,7 +47,7 @@ def test_hostile_input_is_refused_as_its_row_says(row):
     if row["input"]["kind"] != "http-seq":  # Where the neighbour asks too.
         assert belongings(theirs) == before[0]
     # These make what they ask about, and look after it themselves.
-    making = {"transition", "case"} & set(row["input"]) or row["input"]["kind"] == "redeem"
+    making = {"transition", "event", "case"} & set(row["input"]) or row["input"]["kind"] == "redeem"
     if all(answer.status_code >= 400 for answer in answers) and not making:
         assert belongings(ours) == before[1]
     for answer in answers:
