@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import CASCADE
 from django.db.models.functions import Now
 
 from campaigns_project.refusals import Conflict, Invalid
 from coupons import approving, making, terms
-from coupons.models import Coupon, CouponCampaign, CouponCampaignStatus, CouponShare, CouponUse
+from coupons.models import Coupon, CouponCampaign, CouponCampaignStatus, CouponUse
 from crm.models import Segment
 
 if TYPE_CHECKING:
@@ -85,9 +86,11 @@ def remove(campaign: CouponCampaign) -> None:
     if CouponUse.objects.filter(campaign=campaign, redeemed_at__isnull=False).exists():
         raise CampaignHasRedemptions
     with connection.cursor() as cursor:
-        # Django would read a million coupons to delete them.
-        for model in (CouponUse, CouponShare, Coupon):
-            cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE campaign_id = %s", [campaign.pk])  # noqa: S608 (our words)
+        # Django would read a million coupons to delete them. References are looked at when all is done.
+        for child in CouponCampaign._meta.related_objects:
+            if child.on_delete is CASCADE:
+                table, column = child.related_model._meta.db_table, child.field.column
+                cursor.execute(f"DELETE FROM {table} WHERE {column} = %s", [campaign.pk])  # noqa: S608 (our own tables)
     campaign.delete()
 
 

@@ -80,9 +80,9 @@ def _settings() -> Mapping[str, forms.Field]:
 
 
 def _setting(name: str) -> Callable[[Any, Any], str]:
-    @admin.display(description=name.replace("_", " "), empty_value="—")
-    def shown(_admin: Any, campaign: CouponCampaign) -> Any:
-        return campaign.settings.get(name)
+    @admin.display(description=name.replace("_", " "))
+    def shown(_admin: Any, campaign: CouponCampaign) -> str:
+        return str(campaign.settings.get(name, "—"))
 
     return shown
 
@@ -100,7 +100,7 @@ def low_coupons(request: HttpRequest) -> Tile | None:
 @admin.register(CouponCampaign)
 class CouponCampaignAdmin(MovingAdmin):
     processes: ClassVar = {verb: _mover(verb) for verb in (opening.DEACTIVATE, opening.ARCHIVE)}
-    list_display = ("name", "account", "kind", "chip", "since", "starts_at", "ends_at", "redeemed", "low")
+    list_display = ("name", "account", "kind", "chip", "low", "redeemed", "ends_at")
     list_filter = ("status", "kind", chosen("low", "low", {"yes": ("Running low", standing.LOW)}),
                    chosen("ends", "ends", {"soon": ("In 24 hours", ENDS_SOON)}))  # fmt: skip
     list_select_related = ("account",)
