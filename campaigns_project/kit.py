@@ -21,6 +21,7 @@ MACHINES = {
     "recipient": "Direct-mail recipients",
     "campaign": "CRM campaigns",
     "coupon": "Coupon campaigns",
+    "coupon_code": "Coupons",
     "account": "Accounts",
     "job": "Jobs",
     "attempt": "Calls to a provider",

@@ -258,7 +258,7 @@ def test_the_front_page_counts_what_needs_somebody_and_links_there(staff):
 
     tiles = tiles_of(staff)
 
-    assert len(tiles) == 10
+    assert len(tiles) == 11
     assert all(staff.get(tile.href).status_code == 200 and "?" in tile.href for tile in tiles.values())
     assert [tiles[label].value for label in ("Errors in the last hour", "Unknown outcomes")] == ["100.0 %", "1"]
 

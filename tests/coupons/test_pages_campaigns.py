@@ -317,7 +317,7 @@ def test_home_tells_what_runs_low_and_what_waits_for_a_second_person(api, page):
         account=api.account, name="Nearly gone", status="active", settings=low, coupon_count=9, used=6
     )
     large = CouponCampaignFactory(account=api.account, name="Large", budget=200_000)
-    page.post(at(large, "/edit/review"), {"seen": seen_of(page, large), "activate": ""})
+    page.post(at(large, "/edit/review"), WINDOW | {"seen": seen_of(page, large), "activate": ""})
 
     shown = text(page.get("/"))
 
