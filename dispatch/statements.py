@@ -72,8 +72,10 @@ WITH given AS (
     UPDATE {attempt} a SET state = g.state, provider_id = g.provider_id, code = g.code, detail = g.detail,
         ended_at = now(), owner = a.owner
     FROM given g
-    -- coalesce(), so that the rows are found by their ids: the small index of open calls is full of dead entries.
-    WHERE a.id = g.id AND coalesce(a.state, '') IN ('calling', 'unknown') AND a.state <> g.state
+    -- coalesce(), so that the rows are found by their ids: the small index of open calls is full of dead entries. And
+    -- by a list of them: a join that was planned while there were few attempts would read all of them ever after.
+    WHERE a.id = g.id AND a.id = ANY(ARRAY(SELECT id FROM given))
+      AND coalesce(a.state, '') IN ('calling', 'unknown') AND a.state <> g.state
     RETURNING a.id, a.row_id, a.account_id, a.address, a.state, a.provider_id, a.code, a.detail, g.target, g.delay
 ){on_record}, waiting AS (
     INSERT INTO lifecycle_lease (account_id, queue, scope_id, turn, ids, due_at)
