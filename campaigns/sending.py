@@ -209,9 +209,10 @@ def _on_record() -> str:
     return NUMBERED + accepted + SPOKEN + again + refused + UNWANTED.format(codes=unwanted)
 
 
-# The message's id is drawn first, so that the row and the message can point at each other in one statement.
+# The message's id is drawn first, so that the row and the message can point at each other in one statement. What it is
+# drawn from is looked up once, not for each row.
 NUMBERED = """, said AS (
-    SELECT s.*, nextval(pg_get_serial_sequence('campaigns_message', 'id')) AS message_id
+    SELECT s.*, nextval((SELECT pg_get_serial_sequence('campaigns_message', 'id')::regclass)) AS message_id
     FROM settled s WHERE s.target = 'sent'
 )"""
 SPOKEN = """, spoken AS (
