@@ -44,11 +44,12 @@ jsonb_build_object('to', m.phone, 'sender', link.sender, 'connection', link.id, 
                    'variables', m.context->'content_variables', 'tries', m.tries)
 """
 OPTED_OUT = suppressed_sql("m.account_id", "m.address_hash", "whatsapp")
-# Any version of the name counts, and a message that may have left counts too.
+# Any version of the name counts, and a message that may have left counts too. The person has the account in them: asked
+# for as well, a plan made while the table was young could read all of the account.
 ALREADY_SENT = f"""
 template.campaign_type = 'marketing' AND NOT scope.force AND m.campaign_name <> '' AND EXISTS (
     SELECT FROM campaigns_campaignleadmessage other
-    WHERE other.conversation_user_id = m.conversation_user_id AND other.account_id = m.account_id
+    WHERE other.conversation_user_id = m.conversation_user_id
       AND other.campaign_name = m.campaign_name AND other.id <> m.id
       AND other.status IN ({", ".join(f"'{state}'" for state in MessageStatus.TAKEN)}))
 """

@@ -200,6 +200,8 @@ class ConsentEntry(Owned):
 class Suppression(Owned):
     """An address nothing may be sent to. Only a keyed hash is kept, so that it survives erasure."""
 
+    # No index of its own: with one, gates that were planned while there were few would read all of the account.
+    account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+", db_index=False)
     channel = models.CharField(max_length=20, choices=Channel)
     address_hash = models.CharField(max_length=64)
     reason = models.CharField(max_length=40)
