@@ -40,6 +40,11 @@ def chosen(campaign: MarketingCampaign) -> bool:
     return bool(campaign.code_pool and named(campaign))
 
 
+def offered(account_id: int) -> list[tuple[str, str]]:
+    """The pools (id, name) that a person may choose among."""
+    return [(pool.id, pool.name) for pool in codes.source().pools(account_id)]
+
+
 def check(campaign: MarketingCampaign) -> None:
     """Raise Invalid (`details["coupon_campaign_id"]`) unless its pool is one of the account's, or none at all."""
     if campaign.code_pool and codes.source().pool(campaign.account_id, campaign.code_pool) is None:

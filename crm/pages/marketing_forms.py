@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from campaigns_project.refusals import Invalid
+from crm.marketing import handing_out
 from crm.marketing.trials import MOST_AT_ONCE
 from crm.marketing.wording import KEYS
 from crm.models import Audience, MarketingChannel, MarketingType, Segment
@@ -33,6 +34,7 @@ _NAMES = {
     "schedule.start_date": "starts_at",
     "channels": "first",
     "code": "promo_code",
+    "coupon_campaign_id": "code_pool",
     "segment_id": "segment",
 }
 
@@ -171,6 +173,10 @@ class OfferForm(StepForm):
         required=False, label="It gives", min_value=0, max_digits=5, decimal_places=2,
         help_text="Percent; a new code is made with it", widget=forms.TextInput(attrs={"inputmode": "decimal"}),
     )  # fmt: skip
+    code_pool = forms.ChoiceField(
+        required=False, label="Coupon codes from",
+        help_text="Each person gets one of their own, where the words say {{coupon_code}}",
+    )  # fmt: skip
     starts_at = _moment("Starts", "As soon as you launch it, when empty")
     ends_at = _moment("Ends", "When everybody has it, when empty")
     attribution_days = forms.IntegerField(
@@ -181,6 +187,7 @@ class OfferForm(StepForm):
     def __init__(self, *args: Any, account: Account, **options: Any) -> None:
         super().__init__(*args, **options)
         self.zone = zoneinfo.ZoneInfo(account.time_zone)
+        self.fields["code_pool"].choices = [("", "Nowhere"), *handing_out.offered(account.pk)]  # type: ignore[attr-defined]  # a choice field
         for name in ("starts_at", "ends_at"):
             self.fields[name].help_text += f"; your account's time zone, {account.time_zone}"
 

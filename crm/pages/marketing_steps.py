@@ -157,6 +157,7 @@ class Offer(FormStep):
         known = {
             "promo_code": promo.code if promo else "",
             "promo_discount_percent": promo.percent if promo and promo.type == "percentage" else None,
+            "code_pool": campaign.code_pool,
             "starts_at": self._local(campaign.starts_at),
             "ends_at": self._local(campaign.ends_at),
             "attribution_days": campaign.attribution_days,

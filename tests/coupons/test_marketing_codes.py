@@ -100,6 +100,21 @@ def test_words_without_a_code_need_no_pool(api):
     assert {code for code, _ in shop.given()} == {None}
 
 
+def test_the_pool_is_chosen_beside_the_offer(api, page):
+    shop = Shop(api.account, codes=1, name="Autumn letters")
+    shop.campaign.code_pool = ""
+    shop.campaign.save()
+    step = f"/campaigns/{shop.campaign.public_id}/edit/offer"
+
+    shown = page.get(step).content.decode()
+    answer = page.post(step, {"code_pool": str(shop.pool.pk), "attribution_days": "7"})
+
+    shop.campaign.refresh_from_db()
+    assert "Autumn letters" in shown
+    assert (answer.status_code, shop.campaign.code_pool) == (303, str(shop.pool.pk))
+    assert page.post(step, {"code_pool": "x", "attribution_days": "7"}).status_code == 400
+
+
 def test_the_pool_is_said_through_the_api(api):
     shop = Shop(api.account, codes=1)
     path = f"/api/v1/marketing/campaigns/{shop.campaign.public_id}"
