@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import IntegrityError, connection, transaction
 
@@ -25,6 +25,7 @@ from dispatch.combining import Combiner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
 CAMPAIGNS, COUPONS, SHARES, USES = (model._meta.db_table for model in (CouponCampaign, Coupon, CouponShare, CouponUse))
 KNOWN_CODES = 10_000
@@ -72,6 +73,8 @@ CONDITIONS = {
         (campaign.per_customer_limit IS NULL OR coalesce(share.used, 0) < campaign.per_customer_limit)""",
 }
 _REASON = " ".join(f"WHEN ({holds}) IS NOT TRUE THEN '{reason}'" for reason, holds in CONDITIONS.items())
+# OFFSET 0 keeps each look-up by itself: while the tables are young, a join would be planned to read all of them, and a
+# sum would be reckoned anew wherever it is named.
 _JUDGED = f"""
 WITH asked AS ({{asked}}), judged AS MATERIALIZED (
     SELECT asked.*, coupon.id AS coupon_id, coupon.code AS written, coupon.campaign_id, worth.discount,
@@ -80,37 +83,48 @@ WITH asked AS ({{asked}}), judged AS MATERIALIZED (
         campaign.max_count - campaign.used AS campaign_left, campaign.budget - campaign.spent AS budget_left,
         CASE WHEN live.id IS NOT NULL THEN '' {_REASON} ELSE '' END AS reason
     FROM asked
-    JOIN {COUPONS} AS coupon ON coupon.account_id = %(account)s AND upper(coupon.code) = upper(asked.code)
-    JOIN {CAMPAIGNS} AS campaign ON campaign.id = coupon.campaign_id
-    LEFT JOIN {SHARES} AS share ON share.campaign_id = campaign.id AND share.person = asked.person
-    LEFT JOIN {USES} AS live ON live.coupon_id = coupon.id AND live.order_id = asked.order_id AND live.quantity = 1
-        AND live.ended_at IS NULL
-    CROSS JOIN LATERAL (SELECT {pricing.ELIGIBLE} AS amount) AS eligible
-    CROSS JOIN LATERAL (SELECT {pricing.DISCOUNT} AS discount) AS worth
+    CROSS JOIN LATERAL (
+        SELECT * FROM {COUPONS} AS coupon
+        WHERE coupon.account_id = %(account)s AND upper(coupon.code) = upper(asked.code) OFFSET 0) AS coupon
+    CROSS JOIN LATERAL (
+        SELECT * FROM {CAMPAIGNS} AS campaign WHERE campaign.id = coupon.campaign_id OFFSET 0) AS campaign
+    LEFT JOIN LATERAL (
+        SELECT share.used FROM {SHARES} AS share
+        WHERE share.campaign_id = campaign.id AND share.person = asked.person OFFSET 0) AS share ON true
+    LEFT JOIN LATERAL (
+        SELECT live.id FROM {USES} AS live WHERE live.coupon_id = coupon.id AND live.order_id = asked.order_id
+            AND live.quantity = 1 AND live.ended_at IS NULL OFFSET 0) AS live ON true
+    CROSS JOIN LATERAL (SELECT {pricing.ELIGIBLE} AS amount OFFSET 0) AS eligible
+    CROSS JOIN LATERAL (SELECT {pricing.DISCOUNT} AS discount OFFSET 0) AS worth
 )"""  # noqa: S608 (names of our own)
 _TOLD = "judged.n, judged.campaign_id, judged.coupon_id, judged.written, judged.discount, judged.told_currency"
 _ASK = f"{_JUDGED} SELECT {_TOLD}, judged.lines, judged.reason, judged.present FROM judged"  # noqa: S608 (our own)
 # Of many, who stands behind others in any line is counted behind all of them, also those who are refused: nobody is
 # let in too many, and who is neither let in nor refused asks again.
-_TAKE = f"""
-{_JUDGED}, waiting AS (
-    SELECT judged.*, row_number() OVER (PARTITION BY coupon_id, order_id ORDER BY n) AS turn,
-        row_number() OVER (PARTITION BY coupon_id ORDER BY n) AS of_coupon,
-        row_number() OVER (PARTITION BY campaign_id, person ORDER BY n) AS of_person,
-        row_number() OVER (PARTITION BY campaign_id ORDER BY n) AS of_campaign,
-        sum(discount) OVER (PARTITION BY campaign_id ORDER BY n) AS of_budget
-    FROM judged WHERE reason = '' AND present IS NULL
-), taken AS MATERIALIZED (
-    SELECT * FROM waiting WHERE turn = 1 AND (coupon_left IS NULL OR of_coupon <= coupon_left)
+_WEIGHED_TOGETHER = """
+    SELECT *, waits AND turn = 1 AND (coupon_left IS NULL OR of_coupon <= coupon_left)
         AND (most IS NULL OR share + of_person <= most) AND (campaign_left IS NULL OR of_campaign <= campaign_left)
-        AND (budget_left IS NULL OR of_budget <= budget_left)
-), moved AS (
+        AND (budget_left IS NULL OR of_budget <= budget_left) AS fits
+    FROM (
+        SELECT *, count(*) FILTER (WHERE waits) OVER (PARTITION BY coupon_id, order_id ORDER BY n) AS turn,
+            count(*) FILTER (WHERE waits) OVER (PARTITION BY coupon_id ORDER BY n) AS of_coupon,
+            count(*) FILTER (WHERE waits) OVER (PARTITION BY campaign_id, person ORDER BY n) AS of_person,
+            count(*) FILTER (WHERE waits) OVER (PARTITION BY campaign_id ORDER BY n) AS of_campaign,
+            sum(discount) FILTER (WHERE waits) OVER (PARTITION BY campaign_id ORDER BY n) AS of_budget
+        FROM (SELECT *, reason = '' AND present IS NULL AS waits FROM judged) AS asking
+    ) AS counted"""
+_WEIGHED = "SELECT *, reason = '' AND present IS NULL AS fits FROM judged"
+_TAKE = f"""
+{_JUDGED}, weighed AS MATERIALIZED ({{weighed}}), moved AS (
     UPDATE {CAMPAIGNS} AS campaign SET used = campaign.used + sold.uses, spent = campaign.spent + sold.given
-    FROM (SELECT campaign_id, count(*)::int AS uses, sum(discount)::bigint AS given FROM taken GROUP BY 1) AS sold
+    FROM (SELECT campaign_id, count(*)::int AS uses, sum(discount)::bigint AS given FROM weighed WHERE fits GROUP BY 1)
+        AS sold
     WHERE campaign.id = sold.campaign_id AND {_OPEN} AND {_ROOM.format(uses="sold.uses", given="sold.given")}
-    RETURNING campaign.id
+    RETURNING campaign.id, clock_timestamp() AS at
 ), let_in AS MATERIALIZED (
-    SELECT taken.* FROM taken JOIN moved ON moved.id = taken.campaign_id
+    SELECT weighed.*, moved.at, moved.at + hold * interval '1 second' AS held_until,
+        CASE WHEN hold IS NULL THEN moved.at END AS redeemed_at
+    FROM weighed JOIN moved ON moved.id = weighed.campaign_id WHERE fits
 ), fewer AS (
     UPDATE {COUPONS} AS coupon SET used_count = coupon.used_count + sold.uses
     FROM (SELECT coupon_id, count(*)::int AS uses FROM let_in GROUP BY 1) AS sold WHERE coupon.id = sold.coupon_id
@@ -120,14 +134,16 @@ _TAKE = f"""
     ON CONFLICT (campaign_id, person) DO UPDATE SET used = share.used + excluded.used, most = excluded.most
 ), line AS (
     INSERT INTO {USES} (id, account_id, campaign_id, coupon_id, order_id, person, quantity, cart_value, discount,
-        currency, lines, held_until, redeemed_at, reason)
+        currency, lines, held_until, redeemed_at, reason, at)
     SELECT id, %(account)s, campaign_id, coupon_id, order_id, person, 1, cart_value, discount, told_currency, lines,
-        clock_timestamp() + hold * interval '1 second', CASE WHEN hold IS NULL THEN clock_timestamp() END, ''
+        held_until, redeemed_at, '', at
     FROM let_in
-    RETURNING id, held_until, redeemed_at, at
 )
-SELECT {_TOLD}, judged.lines, judged.reason, judged.present, line.id, line.held_until, line.redeemed_at, line.at
-FROM judged LEFT JOIN line ON line.id = judged.id ORDER BY n"""  # noqa: S608 (names of our own)
+SELECT {_TOLD.replace("judged", "weighed")}, weighed.lines, weighed.reason, weighed.present,
+    moved.at + hold * interval '1 second', CASE WHEN hold IS NULL THEN moved.at END, moved.at
+FROM weighed LEFT JOIN moved ON moved.id = weighed.campaign_id AND weighed.fits"""  # noqa: S608 (names of our own)
+_TAKE_ONE = _TAKE.format(asked=_ONE, weighed=_WEIGHED)
+_TAKE_MANY = _TAKE.format(asked=_MANY, weighed=_WEIGHED_TOGETHER)
 _OURS = f"SELECT campaign_id FROM {COUPONS} WHERE account_id = %(account)s AND upper(code)"  # noqa: S608
 _WHERE = f"{_OURS} = upper(%(code)s)"
 _LOCK = f"""
@@ -167,23 +183,30 @@ class Wish:
     id: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What a known code gives, and why not, or the line: a new one (`use`) or the order's `present` one."""
+class Verdict(NamedTuple):
+    """What a known code gives, and why not, or the line: the order's `present` one, or a new one (`at` is set)."""
 
     campaign: uuid.UUID
     coupon: uuid.UUID
     code: str
     discount: int
     currency: str
-    lines: list[dict[str, Any]] | None = None
+    # JSON as PostgreSQL writes it.
+    lines: str | None = None
     reason: str = ""
     present: uuid.UUID | None = None
-    use: CouponUse | None = None
+    held_until: datetime | None = None
+    redeemed_at: datetime | None = None
+    at: datetime | None = None
 
     @property
     def is_final(self) -> bool:
-        return bool(self.reason or self.present or self.use)
+        return bool(self.reason or self.present or self.at)
+
+    @property
+    def shares(self) -> list[dict[str, Any]] | None:
+        """The lines of the cart as they were told, each with its share."""
+        return None if self.lines is None else list(json.loads(self.lines))
 
 
 def judge(wish: Wish) -> Verdict:
@@ -193,7 +216,7 @@ def judge(wish: Wish) -> Verdict:
         row = cursor.fetchone()
     if row is None:
         raise CouponUnknown
-    return _verdict(*row[1:])
+    return Verdict(*row[1:])
 
 
 def admit(wish: Wish) -> Verdict:
@@ -212,7 +235,7 @@ def admit(wish: Wish) -> Verdict:
 def admit_alone(wish: Wish) -> Verdict | None:
     """Take a use by one statement, combined with nobody; None for a code that is not there."""
     try:
-        found = _taken(_ONE, [wish])[0]
+        found = _taken(_TAKE_ONE, [wish])[0]
     except IntegrityError:
         return _locked([wish])[0]
     return found if found is None or found.is_final else _locked([wish])[0]
@@ -242,36 +265,25 @@ def _locked(wishes: Sequence[Wish]) -> list[Verdict | None]:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(_LOCK, _given(wishes))
-        verdicts = _taken(_MANY, wishes)
+        verdicts = _taken(_TAKE_MANY, wishes)
         while left := [n for n, told in enumerate(verdicts) if told is not None and not told.is_final]:
-            for n, told in zip(left, _taken(_MANY, [wishes[n] for n in left]), strict=True):
+            for n, told in zip(left, _taken(_TAKE_MANY, [wishes[n] for n in left]), strict=True):
                 verdicts[n] = told
     return verdicts
 
 
-def _taken(asked: str, wishes: Sequence[Wish]) -> list[Verdict | None]:
+def _taken(statement: str, wishes: Sequence[Wish]) -> list[Verdict | None]:
     with prepared.cursor() as cursor:
-        cursor.execute(_TAKE.format(asked=asked), _given(wishes))
+        cursor.execute(statement, _given(wishes))
         rows = cursor.fetchall()
     found: list[Verdict | None] = [None] * len(wishes)
-    for n, *told, line, held_until, redeemed_at, at in rows:
-        verdict, wish = _verdict(*told), wishes[n - 1]
-        if line is not None:
-            use = _line(wish, verdict)
-            use.held_until, use.redeemed_at, use.at = held_until, redeemed_at, at
-            verdict = replace(verdict, use=use)
-        found[n - 1] = verdict
+    for n, *told in rows:
+        found[n - 1] = Verdict(*told)
     return found
 
 
-def _verdict(*told: Any) -> Verdict:
-    """A row of the judgement; PostgreSQL's JSON comes as text."""
-    verdict = Verdict(*told)
-    return replace(verdict, lines=verdict.lines and json.loads(str(verdict.lines)))
-
-
-def _line(wish: Wish, verdict: Verdict) -> CouponUse:
-    """The row of the ledger as it was written."""
+def line_of(wish: Wish, verdict: Verdict) -> CouponUse:
+    """The row of the ledger as it was written for a wish."""
     campaign, coupon = verdict.campaign, verdict.coupon
     use = CouponUse(
         id=wish.id,
@@ -283,9 +295,11 @@ def _line(wish: Wish, verdict: Verdict) -> CouponUse:
         cart_value=wish.cart.value,
         discount=verdict.discount,
         currency=verdict.currency,
-        lines=verdict.lines,
+        lines=verdict.shares,
         returned=0,
     )
+    for name in ("held_until", "redeemed_at", "at"):
+        setattr(use, name, getattr(verdict, name))
     use._state.adding = False
     return use
 

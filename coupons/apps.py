@@ -13,3 +13,15 @@ class CouponsConfig(AppConfig):
         from crm import codes
 
         codes.register(Pools())
+        _follow()
+
+
+def _follow() -> None:
+    """Who is counted here is one person with who they become, and may ask for what is known of them."""
+    from coupons import telling
+    from coupons.models import CouponCampaign, CouponShare, CouponUse
+    from crm.customers import exporting, guests
+
+    guests.also(guests.Ledger.of(CouponCampaign, CouponShare, CouponUse, "campaign_id"))
+    exporting.also("coupon_uses", telling.uses)
+    exporting.also("coupon_shares", telling.shares)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from coupons.pages import campaign, campaigns, codes, steps
+from coupons.pages import campaign, campaigns, codes, redemptions, steps
 
 ONE = "coupons/<uuid:campaign_id>"
 CODE = f"{ONE}/codes/<uuid:coupon_id>"
@@ -20,6 +20,8 @@ urlpatterns = [
     path(f"{ONE}/codes", codes.Codes.as_view(), name="page-codes"),
     path(f"{ONE}/codes/live", codes.CodesLive.as_view(), name="page-codes-live"),
     path(f"{ONE}/codes/new", codes.NewCodes.as_view(), name="page-new-codes"),
+    path(f"{ONE}/redemptions", redemptions.Redemptions.as_view(), name="page-redemptions"),
+    path(f"{ONE}/redemptions/<uuid:use_id>/rollback", redemptions.RollBack.as_view(), name="page-roll-back"),
     path(CODE, codes.OneCode.as_view(), name="page-code"),
     path(f"{CODE}/void", codes.VoidCode.as_view(), name="page-void-code"),
     path(f"{CODE}/<slug:kind>", codes.CodePicture.as_view(), name="page-code-picture"),

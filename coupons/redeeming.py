@@ -12,7 +12,19 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from campaigns_project.refusals import Conflict, NotFound
-from coupons.admitting import CAMPAIGNS, COUPONS, SHARES, USES, Cart, CouponUnknown, Verdict, Wish, admit, judge
+from coupons.admitting import (
+    CAMPAIGNS,
+    COUPONS,
+    SHARES,
+    USES,
+    Cart,
+    CouponUnknown,
+    Verdict,
+    Wish,
+    admit,
+    judge,
+    line_of,
+)
 from coupons.models import CouponUse
 
 if TYPE_CHECKING:
@@ -206,7 +218,7 @@ def _take(account: Account, code: str, cart: Cart, *, hold: int | None) -> Coupo
         verdict = admit(wish)
     if verdict.reason:
         raise Refused(verdict.reason)
-    use = verdict.use or _use(account, verdict.present)
+    use = line_of(wish, verdict) if verdict.at else _use(account, verdict.present)
     if (use.person, use.cart_value) != (cart.person, cart.value):
         raise OrderDiffers
     return use

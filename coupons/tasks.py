@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import shared_task
 
-from coupons import opening, running_low
+from coupons import balancing, opening, redeeming, running_low
 
 
 @shared_task(expires=10)
@@ -14,3 +14,15 @@ def end_coupon_campaigns(**_later: Any) -> None:
     """Deactivate the coupon campaigns whose end has come, and tell of those that run low."""
     opening.end_overdue()
     running_low.tell()
+
+
+@shared_task(expires=10)
+def give_back_coupons(**_later: Any) -> None:
+    """Give back the coupons that were held too long."""
+    redeeming.give_back_overdue()
+
+
+@shared_task
+def check_coupon_books(**_later: Any) -> None:
+    """Tell the log of every counter that says another thing than its ledger."""
+    balancing.look()

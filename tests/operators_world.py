@@ -18,7 +18,7 @@ from campaigns.models import (
     SubmissionAttempt,
 )
 from campaigns_project.models import AuditEntry, Job
-from coupons.models import Coupon, CouponCampaign
+from coupons.models import Coupon, CouponCampaign, CouponUse
 from crm.models import (
     ConsentEntry,
     Customer,
@@ -97,6 +97,7 @@ MAKE = {
         endpoint=made.WebhookEndpointFactory(account=account)
     ),
     CouponCampaign: lambda account, n: coupons_made.CouponCampaignFactory(account=account),
+    CouponUse: lambda account, n: coupons_made.CouponUseFactory(coupon__campaign__account=account),
     Coupon: lambda account, n: coupons_made.CouponFactory(campaign__account=account),
     Event: lambda account, n: Event.objects.create(
         account=account, type="email.opened", event_id=f"e{n}", occurred_at="2026-11-01T10:00Z"

@@ -63,8 +63,8 @@ class ValidateCoupon(CouponUseDoor):
         verdict = redeeming.ask(self.account, code, self.cart)
         told: dict[str, Any] = {"code": verdict.code, "order_id": self.data.get("order_id")}
         told |= {"customer_id": self.data["customer_id"], "discount": verdict.discount, "currency": verdict.currency}
-        if verdict.lines is not None:
-            told["lines"] = verdict.lines
+        if verdict.shares is not None:
+            told["lines"] = verdict.shares
         return Response(shapes.CouponQuoteShape(told).data)
 
 

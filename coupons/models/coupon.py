@@ -105,7 +105,11 @@ class Coupon(Lifecycle, Owned):
 class CouponShare(Owned):
     """How often one person uses a campaign's coupons, under the limit that held when they last did."""
 
-    campaign = owned("coupons.CouponCampaign", related_name="shares")
+    # As of coupons: the campaign's key says that there is such an account, and other indexes begin with these.
+    account = models.ForeignKey(
+        "accounts.Account", on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    campaign = owned("coupons.CouponCampaign", related_name="shares", db_index=False)
     person = models.CharField(max_length=64)
     used = models.IntegerField(default=0)
     most = models.IntegerField(null=True)
@@ -160,8 +164,11 @@ class CouponUse(Owned):
         GIVEN_BACK = "given_back"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    campaign = owned("coupons.CouponCampaign", related_name="uses")
-    coupon = owned("coupons.Coupon", related_name="uses")
+    account = models.ForeignKey(
+        "accounts.Account", on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    campaign = owned("coupons.CouponCampaign", related_name="uses", db_index=False)
+    coupon = owned("coupons.Coupon", related_name="uses", db_index=False)
     order_id = models.CharField(max_length=120)
     person = models.CharField(max_length=64)
     quantity = models.SmallIntegerField(default=1)
@@ -178,7 +185,7 @@ class CouponUse(Owned):
     # Set when a line of -1 gives this one back.
     ended_at = models.DateTimeField(null=True)
     reversal_of = models.ForeignKey(
-        "self", null=True, on_delete=models.CASCADE, related_name="reversals", db_constraint=False
+        "self", null=True, on_delete=models.CASCADE, related_name="reversals", db_constraint=False, db_index=False
     )
     reason = models.CharField(max_length=200, blank=True)
     at = models.DateTimeField(db_default=Now(), editable=False)
@@ -212,6 +219,8 @@ class CouponUse(Owned):
         indexes = [
             models.Index(fields=["campaign", "-at", "-id"], name="coupon_use_newest"),
             models.Index(fields=["coupon", "-at"], name="coupon_use_of_coupon"),
+            models.Index(fields=["account", "order_id"], name="coupon_use_of_order"),
+            models.Index(fields=["reversal_of"], condition=Q(reversal_of__isnull=False), name="coupon_use_reversals"),
             models.Index(
                 fields=["held_until"],
                 condition=Q(redeemed_at=None, ended_at=None, quantity=1),

@@ -14,7 +14,7 @@ from campaigns_project.pages import flash
 from campaigns_project.refusals import Refusal
 from coupons import approving, campaigning, opening
 from coupons.models import CouponCampaignStatus
-from coupons.pages import codes
+from coupons.pages import codes, redemptions
 from coupons.pages.door import CouponPage, address_of, described, said
 from coupons.pages.forms import ReasonForm
 from lifecycle.transition import TransitionNotAllowed
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Part = Callable[["OneCampaign", CouponCampaign], dict[str, Any]]
 
 # In the order they are shown, in the wide column and in the narrow one.
-WIDE: tuple[Part, ...] = (codes.part,)
+WIDE: tuple[Part, ...] = (codes.part, redemptions.part)
 NARROW: tuple[Part, ...] = ()
 
 _TELLS = {

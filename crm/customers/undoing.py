@@ -13,9 +13,10 @@ from campaigns_project import jobs
 from campaigns_project.models import Job
 from campaigns_project.refusals import Conflict
 from crm import events
+from crm.customers import guests
 from crm.customers.importing import KIND as IMPORT
 from crm.customers.merging import CUSTOMERS, HASHES, IMPORTED, LEDGER, TEXTS
-from crm.models import ConsentEntry, Customer, ImportedCustomer, PromoShare
+from crm.models import ConsentEntry, Customer, ImportedCustomer
 from crm.models.addressing import address_hashes
 
 if TYPE_CHECKING:
@@ -44,8 +45,7 @@ WHERE c.id = ANY (%(ids)s::bigint[]) AND seen.created AND c.erased_at IS NULL
     AND jsonb_build_object({_NOW}) = seen.becomes
     AND NOT EXISTS (SELECT FROM {LEDGER} entry WHERE entry.customer_id = c.id AND entry.account_id = c.account_id
         AND coalesce(entry.proof ->> 'import', entry.proof ->> 'job') IS DISTINCT FROM %(public_id)s)
-    AND NOT EXISTS (SELECT FROM {PromoShare._meta.db_table} share WHERE share.account_id = c.account_id
-        AND share.person = c.public_id) AND {{untouched}}"""  # noqa: S608
+    AND {{untouched}}"""  # noqa: S608
 
 
 def _taken(same: str, name: str) -> str:
@@ -167,6 +167,7 @@ def _restore(cursor: Any, names: dict[str, Any]) -> dict[str, int]:
 
 def _untouched() -> Iterator[str]:
     """SQL that nothing points at the customer `c`, but for what the import itself wrote."""
+    yield from (f"NOT {counted}" for counted in guests.counted_in())
     for relation in Customer._meta.get_fields(include_hidden=True):
         model: Any = relation.related_model
         if relation.one_to_many and model not in (ConsentEntry, ImportedCustomer):

@@ -30,5 +30,6 @@ PAGES = {
     *("coupons", "coupons/new", PAGE, f"{PAGE}/confirm/<slug:action>", f"{PAGE}/decide"),
     *(f"{PAGE}/edit/review", f"{PAGE}/edit/<slug:step>"),
     *(f"{PAGE}/codes{rest}" for rest in ("", "/live", "/new", "/<uuid:coupon_id>")),
+    *(f"{PAGE}/redemptions{rest}" for rest in ("", "/<uuid:use_id>/rollback")),
     *(f"{PAGE}/codes/<uuid:coupon_id>/{rest}" for rest in ("void", "<slug:kind>")),
 }

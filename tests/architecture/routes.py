@@ -239,7 +239,7 @@ class Route:
             if self.address.startswith((*MARKETING, MARKETING_CAMPAIGN)):
                 known |= {"campaign_id": marketing_id(owner)}
             if self.address.startswith(("api/platform/", "coupons/")):
-                names = ("campaign_id", "coupon_id", "code", "reservation_id", "redemption_id")
+                names = ("campaign_id", "coupon_id", "code", "reservation_id", "redemption_id", "use_id")
                 known |= dict.fromkeys(names, coupon_uuid(owner))
             return str({"action": action, "kind": "qr", **known, **words}.get(name, owner))
 

@@ -35,6 +35,8 @@ CLOCK = {
     "forget old webhooks to merchants",
     "refresh segments",
     "end coupon campaigns",
+    "give back coupons",
+    "hold coupons to their ledger",
 }
 
 
