@@ -16,6 +16,10 @@ def coupon_uuid(owner: int) -> str:
 def build_coupons(account: Any, mark: str) -> None:
     """Rows whose id is the account's number as a UUID, and whose texts are its mark."""
     owned: dict[str, Any] = {"pk": coupon_uuid(account.pk), "account": account}
-    campaign = factories.CouponCampaignFactory(**owned, name=mark, prefix=str(account.pk), extradata={"note": mark})
-    coupon = factories.CouponFactory(**owned, campaign=campaign, code=mark, notes=mark)
+    # As the ledger below says.
+    used = {"used": 1, "spent": 1_000}
+    campaign = factories.CouponCampaignFactory(
+        **owned, **used, name=mark, prefix=str(account.pk), extradata={"note": mark}
+    )
+    coupon = factories.CouponFactory(**owned, campaign=campaign, code=mark, notes=mark, used_count=1)
     factories.CouponUseFactory(**owned, campaign=campaign, coupon=coupon, order_id=mark, person=mark)
