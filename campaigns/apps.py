@@ -20,7 +20,6 @@ class CampaignsConfig(AppConfig):
             telling,
         )
         from crm.customers import erasing, exporting, timeline
-        from crm.marketing import gating
         from dispatch import inbox, lane
 
         onboarding.on_opening(authoring.onboard)
@@ -28,7 +27,6 @@ class CampaignsConfig(AppConfig):
         erasing.also(forgetting.forget)
         exporting.also("whatsapp", telling.told)
         timeline.tells(conversations.TOLD)
-        gating.reached_elsewhere(sending.LAST_MARKETING)
         lane.register(sending.LANE, sending.whatsapp_lane)
         lane.register(approval.LANE, approval.template_lane)
         inbox.handles("twilio", "status", conversations.apply_statuses)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 
 from accounts.models import Connection
 from accounts.secrets import keyed_hash
 from campaigns.models import Broadcast, CampaignLeadMessage, MessageAttempt, MessageStatus, SkipReason
 from crm.customers.consent import suppressed_sql
-from crm.marketing.gating import CAP_HOURS
+from crm.marketing.gating import CAP_HOURS, reached_sql
 from dispatch.database import in_thread
 from dispatch.keeping import Kept
 from dispatch.lane import Call, Lane, OpenQuestion
@@ -23,6 +23,7 @@ from providers.twilio.codes import MEANINGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from providers.base import Found, Messenger, Outcome
@@ -54,16 +55,40 @@ template.campaign_type = 'marketing' AND NOT scope.force AND m.campaign_name <> 
       AND other.status IN ({", ".join(f"'{state}'" for state in MessageStatus.TAKEN)}))
 """
 
-# For other channels: when this delivery's person last got marketing by WhatsApp. Their number is how we know them.
+# Whose people get one marketing message in the cap's hours: tests to oneself and service templates are free of it.
+CAPPED = "template.campaign_type = 'marketing' AND NOT scope.test_send"
+# When the person last got marketing in these hours, by WhatsApp or anything else (their number is how we know them), or
+# null. Another call for the same row is no second message. Scalar subqueries only, each with one index that fits: a
+# join that was planned while the tables were young would read all of them.
 LAST_MARKETING = f"""
-(SELECT max(x.called_at) FROM crm_customer known
- JOIN campaigns_conversationuser person ON person.account_id = known.account_id AND person.phone = known.phone
- JOIN campaigns_campaignleadmessage message ON message.conversation_user_id = person.id
- JOIN campaigns template ON template.id = message.campaign_id
- JOIN campaigns_message_attempt x ON x.row_id = message.id
- WHERE known.id = m.customer_id AND known.phone <> '' AND template.campaign_type = 'marketing'
-   AND x.state IN ('calling', 'unknown', 'accepted') AND x.called_at > now() - interval '{CAP_HOURS} hours')
+greatest((
+    SELECT max(x.called_at) FROM campaigns_message_attempt x
+    WHERE x.address = m.phone AND x.called_at > now() - interval '{CAP_HOURS} hours' AND x.row_id <> m.id
+      AND x.account_id = m.account_id AND x.state IN ('calling', 'unknown', 'accepted') AND (
+        SELECT (SELECT t.campaign_type FROM campaigns t WHERE t.id = theirs.campaign_id) = 'marketing'
+           AND NOT (SELECT b.test_send FROM campaigns_broadcast b WHERE b.id = theirs.broadcast_id)
+        FROM campaigns_campaignleadmessage theirs WHERE theirs.id = x.row_id)
+), {reached_sql("m.address_hash")})
 """  # noqa: S608 (no input in it)
+FREE_AT = f"""
+SELECT {LAST_MARKETING} + interval '{CAP_HOURS} hours' FROM campaigns_campaignleadmessage m
+JOIN campaigns_broadcast scope ON scope.id = m.broadcast_id JOIN campaigns template ON template.id = scope.campaign_id
+WHERE m.id = %(message)s AND {CAPPED}
+"""  # noqa: S608 (no input in it)
+# One of the senders that reach a person at a time; others wait until the person is free.
+ONE_A_DAY: dict[str, Any] = {
+    "person": "m.account_id || m.phone",
+    "alone": CAPPED,
+    "free_in": f"extract(epoch FROM {LAST_MARKETING} + interval '{CAP_HOURS} hours' - now())",
+}
+
+
+def free_at(message: CampaignLeadMessage) -> datetime | None:
+    """When its person may get it, who has had their one marketing message of the day; None when they have not."""
+    with connection.cursor() as cursor:
+        cursor.execute(FREE_AT, {"message": message.pk})
+        found = cursor.fetchone()
+    return found[0] if found else None
 
 
 def callback_mac(key: UUID | str) -> str:
@@ -151,6 +176,7 @@ def whatsapp_lane() -> Lane:
         row_due="m.status = 'queued'",
         skips={SkipReason.OPTED_OUT: OPTED_OUT, SkipReason.ALREADY_SENT: ALREADY_SENT},
         waits={},
+        **ONE_A_DAY,
         sender="link.sender",
         address="m.phone",
         payload=PAYLOAD,

@@ -48,6 +48,8 @@ NAMES = ("Amira", "Ben", "Chloé", "Dinesh", "Elif", "Femi", "Greta", "Hiro", "I
 UNREACHABLE = ("+15006063024", "+15006063032", "+15007063021")
 
 RUNNING, FINISHED, PAUSED = "autumn_menu", "loyalty_week", "winter_blend"
+# What everybody is sent at each later start: marketing they would get once in 24 hours.
+AGAIN = "order_ready"
 # The rest of the shop's templates: (name, what WhatsApp has said so far, its reason).
 IN_EVERY_STATE = (
     ("gift_cards", "", ""),
@@ -181,25 +183,33 @@ def _furnish(shop: Account, *, by: User) -> None:
 
 
 def _send_again(shop: Account, *, by: User) -> None:
-    """Everybody once more, for whoever looks now."""
-    campaign = Campaign.objects.for_account(shop).get(name=RUNNING)
+    """Everybody hears something, for whoever looks now: the autumn menu at first, later that their order is ready."""
+    own = Campaign.objects.for_account(shop)
+    campaign = own.get(name=RUNNING)
     with transaction.atomic():
+        if Broadcast.objects.for_account(shop).filter(campaign=campaign).exists():
+            campaign = own.filter(name=AGAIN).first() or _order_ready(shop, by)
         CampaignLead.objects.of(campaign).update(active=True)
-        broadcast = broadcasting.draft(campaign, by=by, rate_per_second=PER_SECOND, force=True)
+        broadcast = broadcasting.draft(campaign, by=by, rate_per_second=PER_SECOND)
         broadcasting.start(broadcast, by=by)
 
 
-def _write(shop: Account, name: str, by: Actor) -> Campaign:
-    words = name.replace("_", " ")
+def _order_ready(shop: Account, by: User) -> Campaign:
+    campaign = _write(shop, AGAIN, by, campaign_type="service")
+    _approve([campaign])
+    _invite(campaign, range(PEOPLE - len(UNREACHABLE)), UNREACHABLE)
+    return campaign
+
+
+def _write(shop: Account, name: str, by: Actor, *, campaign_type: str = "marketing") -> Campaign:
+    words = "your order to be fetched" if name == AGAIN else f"our {name.replace('_', ' ')}"
     return authoring.create(
         shop,
         by=by,
         name=name,
         content_type="twilio/text",
-        content_context={
-            "body": f"Hi {{{{lead_name}}}}, it is time for our {words}. See you at {{{{merchant_name}}}}!"
-        },
-        campaign_type="marketing",
+        content_context={"body": f"Hi {{{{lead_name}}}}, it is time for {words}. See you at {{{{merchant_name}}}}!"},
+        campaign_type=campaign_type,
         variable_defaults={"lead_name": "there"},
     )
 

@@ -18,6 +18,8 @@ class Scope:
     sender_rate: float | None = None
     scope_rate: float | None = None
     sender: str = ""
+    # Nobody else may open calls to its people at the same time.
+    alone: bool = False
     # Its rates have no slot for it before (monotonic seconds).
     again_at: float = 0.0
     ids: deque[tuple[int, int]] = field(default_factory=deque)  # (row id, lease id)
@@ -40,6 +42,7 @@ class Backlog:
         """Take on a lease; one without rows is finished at once."""
         mine = self.scopes.setdefault(scope.scope_id, scope)
         mine.sender, mine.sender_rate, mine.scope_rate = scope.sender, scope.sender_rate, scope.scope_rate
+        mine.alone = scope.alone
         # A row may stand in two leases; it is worked on once.
         rows = [(row_id, lease_id) for row_id in row_ids if row_id not in self._present]
         self._present.update(row_id for row_id, _ in rows)

@@ -107,6 +107,12 @@ class Lane:
     quiet: float
     # SQL boolean: the row is this lane's, where lanes share a table. Nobody else asks about its attempts.
     row_own: str = "true"
+    # SQL: whom the row reaches (text, the same in all lanes), and of which scopes it holds that no two senders may open
+    # calls to one person at once, so that all they did has been committed when `free_in` is asked: in how many seconds
+    # the person may be called, or null for now. Elsewhere it costs nothing.
+    person: str = ""
+    alone: str = "false"
+    free_in: str = "NULL"
     paired: bool = True
     max_tries: int = 20
     close: Callable[[], Awaitable[None]] | None = None

@@ -93,10 +93,9 @@ def attempt_constraints(lane: str, *, live: str, pair: str, paired: models.Q = O
 
 
 def attempt_indexes(lane: str) -> list[models.Index]:
-    """What senders and the reconciling look attempts up by."""
+    """What reconciling and pages look attempts up by. A lane adds one on whom was called when, for its gate."""
     return [
         models.Index(fields=["row", "id"], name=f"{lane}_attempt_of_row"),
-        models.Index(fields=["sender", "address", "called_at"], name=f"{lane}_attempt_pair"),
         models.Index(fields=["called_at"], condition=models.Q(state="unknown"), name=f"{lane}_attempt_unknown"),
     ]
 

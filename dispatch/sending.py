@@ -23,7 +23,7 @@ from dispatch.calling import never_called, result_of
 from dispatch.crashpoints import crashpoint
 from dispatch.database import connect, in_thread
 from dispatch.lane import Call, Lane, Result, Turned
-from dispatch.statements import FINISH_LEASES, GIVE_BACK_LEASES, listed, recorded, statements, verdicts_of
+from dispatch.statements import FINISH_LEASES, GIVE_BACK_LEASES, later, listed, recorded, statements, verdicts_of
 from providers.base import Refused, Unknown
 
 if TYPE_CHECKING:
@@ -101,9 +101,9 @@ class LaneSender:
         if not (drawn or results or finished):
             return False
         opened_at = time.monotonic()
-        keys = {row: uuid4() for rows, _ in drawn for row in rows}
+        keys = {row: uuid4() for _, rows, _ in drawn for row in rows}
         try:
-            verdicts = await self._commit(connection, results, keys, finished)
+            verdicts = await self._commit(connection, results, keys, _alone(drawn), finished)
         except psycopg.Error:
             self.results = results + self.results
             raise
@@ -133,7 +133,7 @@ class LaneSender:
             scope = Scope(lease["scope_id"], **(pace or {}))
             self.backlog.add(lease["id"], scope, [row["id"] for row in await rows.fetchall()])
 
-    async def _draw(self, connection: psycopg.AsyncConnection[Any]) -> list[tuple[list[int], pacing.Slots]]:
+    async def _draw(self, connection: psycopg.AsyncConnection[Any]) -> list[tuple[Scope, list[int], pacing.Slots]]:
         """Row ids to open now, scope by scope, each with the slots its calls start in."""
         free = self.slots - len(self.running)
         drawn = []
@@ -148,7 +148,7 @@ class LaneSender:
                 connection, self.provider, self._rates(scope), min(share, len(scope.ids)), self.clock
             )
             if slots.n:
-                drawn.append((self.backlog.draw(scope, slots.n), slots))
+                drawn.append((scope, self.backlog.draw(scope, slots.n), slots))
                 free -= slots.n
             else:
                 # Not asked for again before there can be one: each question is a write.
@@ -168,11 +168,13 @@ class LaneSender:
         connection: psycopg.AsyncConnection[Any],
         results: list[Result],
         keys: dict[int, UUID],
+        alone: list[int],
         finished: list[int],
     ) -> list[dict[str, Any]]:
         """The turn's one transaction: answers, openings, leases that are done. All of it leaves at once.
 
-        `keys`: the rows to open, each with the key of its attempt. Returns their verdicts.
+        `keys`: the rows to open, each with the key of its attempt; to the people of `alone` nobody else may open a
+        call at the same time. Returns their verdicts.
         """
         opening = connection.cursor()
         async with connection.pipeline():
@@ -180,6 +182,8 @@ class LaneSender:
             if results:
                 await connection.execute(self.sql.record, recorded(results))
                 crashpoint("record.before_commit")
+            if alone:
+                await connection.execute(self.sql.claim, {"ids": listed(alone)})
             if keys:
                 await opening.execute(
                     self.sql.open, {"ids": listed(keys), "keys": listed(keys.values()), "owner": self.owner}
@@ -200,16 +204,16 @@ class LaneSender:
         connection: psycopg.AsyncConnection[Any],
         verdicts: list[dict[str, Any]],
         keys: dict[int, UUID],
-        drawn: list[tuple[list[int], pacing.Slots]],
+        drawn: list[tuple[Scope, list[int], pacing.Slots]],
         opened_at: float,
     ) -> None:
-        slot = {row: slots.at(index) for rows, slots in drawn for index, row in enumerate(rows)}
+        slot = {row: slots.at(index) for _, rows, slots in drawn for index, row in enumerate(rows)}
         for each in verdicts:
             if each["attempt_id"] is not None:
                 call = Call(each["attempt_id"], keys[each["id"]], each["id"], each["payload"])
                 self._start(self._call(call, slot[each["id"]], opened_at))
         held = [each for each in verdicts if each["verdict"] == "hold"]
-        for delay, rows in _later(verdicts).items():
+        for delay, rows in later(verdicts, POSTPONE_SECONDS).items():
             await connection.execute(self.sql.postpone, {"ids": rows, "delay": delay})
         self.backlog.dealt_with(set(slot) - {each["id"] for each in held})
         await self._hold(connection, held)
@@ -276,14 +280,9 @@ class LaneSender:
             await in_thread(self.lane.react, effect, row_id, code)
 
 
-def _later(verdicts: list[dict[str, Any]]) -> dict[float, list[int]]:
-    """Row ids by seconds to wait: for a reason of the lane's, or because another attempt was open a moment before."""
-    found: dict[float, list[int]] = {}
-    for each in verdicts:
-        word, _, seconds = each["verdict"].partition(":")
-        if word == "later" or (word == "open" and each["attempt_id"] is None):
-            found.setdefault(max(float(seconds or 0), POSTPONE_SECONDS), []).append(each["id"])
-    return found
+def _alone(drawn: list[tuple[Scope, list[int], pacing.Slots]]) -> list[int]:
+    """Row ids to whose people nobody else may open a call at the same time."""
+    return [row for scope, rows, _ in drawn if scope.alone for row in rows]
 
 
 class Session:

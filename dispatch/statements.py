@@ -2,6 +2,7 @@
 
 `open` answers one row per id asked: its verdict, and a second one, `opened`, with the attempt committed for it. (They
 are not joined there: PostgreSQL takes both for one row, and would compare each with each.)
+`claim` goes before it, where a lane's calls to one person exclude each other.
 `record` settles attempts, each at most once, and moves their rows along declared edges.
 """
 
@@ -38,14 +39,26 @@ FINISH_LEASES = "DELETE FROM lifecycle_lease WHERE id = ANY(%(ids)s::bigint[]) A
 GIVE_BACK_LEASES = "UPDATE lifecycle_lease SET owner = NULL WHERE id = ANY(%(ids)s::bigint[]) AND owner = %(owner)s"
 
 SCOPE_PACE = """
-SELECT {sender} AS sender, ({sender_rate})::float8 AS sender_rate, ({scope_rate})::float8 AS scope_rate
+SELECT {sender} AS sender, ({sender_rate})::float8 AS sender_rate, ({scope_rate})::float8 AS scope_rate,
+       ({alone}) IS NOT FALSE AS alone
 FROM {scope_from} WHERE scope.id = %(scope)s
 """
+
+# The number of a person's lock; triggers of other floors take the same one.
+PERSON_LOCK = 7310004
+# A statement of its own right before `open`, which so begins after others that held the locks have committed, and sees
+# what they did. It never waits: two senders hold people in different orders. `open` reads whose locks are ours.
+CLAIM = """
+SELECT set_config('dispatch.claimed', coalesce(array_agg(id) FILTER (WHERE ours), '{{}}')::text, true) FROM (
+    SELECT m.id, pg_try_advisory_xact_lock({lock}, hashtext({person})) AS ours
+    FROM {row} m WHERE m.id = ANY(%(ids)s::bigint[])) asked
+"""
+CLAIMED = "m.id = ANY((SELECT nullif(current_setting('dispatch.claimed', true), '')::bigint[])::bigint[])"
 
 OPEN = """
 WITH candidate AS MATERIALIZED (
     SELECT m.id, m.account_id, m.{scope_column} AS scope_id, ({sender}) AS sender, ({address}) AS address,
-           ({payload}) AS payload, CASE {verdicts} ELSE 'open' END AS verdict
+           ({payload}) AS payload, {verdict} AS verdict
     FROM {row} m JOIN {scope_from} ON scope.id = m.{scope_column}
     WHERE m.id = ANY(%(ids)s::bigint[]) ORDER BY m.id FOR UPDATE OF m
 ), opened AS (
@@ -126,6 +139,7 @@ class Statements:
     take_leases: str
     leased_rows: str
     scope_pace: str
+    claim: str
     open: str
     record: str
     postpone: str
@@ -151,7 +165,10 @@ def statements(lane: Lane) -> Statements:
         "payload": lane.payload,
         "sender_rate": lane.sender_rate,
         "scope_rate": lane.scope_rate,
-        "verdicts": _verdicts(lane),
+        "person": lane.person,
+        "alone": lane.alone,
+        "lock": PERSON_LOCK,
+        "verdict": _verdict(lane),
         "on_open": lane.on_open,
         "on_skip": lane.on_skip,
         "on_record": lane.on_record,
@@ -161,6 +178,7 @@ def statements(lane: Lane) -> Statements:
         take_leases=TAKE_LEASES.format(**names),
         leased_rows=LEASED_ROWS.format(**names),
         scope_pace=SCOPE_PACE.format(**names),
+        claim=CLAIM.format(**names) if lane.person else "",
         open=OPEN.format(**names),
         record=RECORD.format(**names),
         postpone=POSTPONE.format(**names),
@@ -171,7 +189,7 @@ def statements(lane: Lane) -> Statements:
     )
 
 
-def _verdicts(lane: Lane) -> str:
+def _verdict(lane: Lane) -> str:
     """What speaks against a call, in this order: gone, held with its scope, skipped for a reason, to be asked later.
 
     A condition that is neither true nor false speaks against the call too. `later:60` is not before a minute is over.
@@ -187,8 +205,13 @@ def _verdicts(lane: Lane) -> str:
         f"WHEN ({condition}) IS NOT FALSE THEN 'later:' || coalesce(ceil({seconds})::bigint, 0)"
         for condition, seconds in lane.waits.items()
     ]
-    cases += [f"WHEN {pair} THEN 'later'"] if lane.paired else []
-    return " ".join(cases)
+    last = f"CASE WHEN {pair} THEN 'later' ELSE 'open' END" if lane.paired else "'open'"
+    if lane.person:
+        cases += [f"WHEN ({lane.alone}) IS NOT FALSE AND ({CLAIMED}) IS NOT TRUE THEN 'later'"]
+        # Null says that nothing speaks against it, and the long question is asked once.
+        held = f"CASE WHEN ({lane.alone}) IS NOT FALSE THEN 'later:' || ceil({lane.free_in})::bigint END"
+        last = f"coalesce({held}, {last})"
+    return f"CASE {' '.join(cases)} ELSE {last} END"
 
 
 def move(name: str, model: Any, rows: str, verb: str, source: str, *, sets: str = "", also: str = "") -> str:
@@ -218,6 +241,16 @@ def verdicts_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if row["verdict"] == "opened":
             verdicts[row["id"]]["attempt_id"] = row["attempt_id"]
     return list(verdicts.values())
+
+
+def later(verdicts: list[dict[str, Any]], least: float) -> dict[float, list[int]]:
+    """Row ids by seconds to wait, at `least` so many: for a reason of the lane's, or because of another attempt."""
+    found: dict[float, list[int]] = {}
+    for each in verdicts:
+        word, _, seconds = each["verdict"].partition(":")
+        if word == "later" or (word == "open" and each["attempt_id"] is None):
+            found.setdefault(max(float(seconds or 0), least), []).append(each["id"])
+    return found
 
 
 def recorded(results: list[Result]) -> dict[str, str]:

@@ -166,7 +166,11 @@ class MessageAttempt(Attempt):
     class Meta:
         db_table = "campaigns_message_attempt"
         constraints = attempt_constraints("message", live="one_live_attempt", pair="one_open_pair")
-        indexes = attempt_indexes("message")
+        indexes = [
+            *attempt_indexes("message"),
+            # Without the sender: whoever was reached within a day, was so by any of them.
+            models.Index(fields=["address", "called_at"], name="message_attempt_to"),
+        ]
 
 
 class Click(Owned):

@@ -8,8 +8,9 @@ from django.db.models import Q
 
 from accounts.merchant_page import searched
 from accounts.models import User
+from campaigns import sending
 from campaigns.forms import OptForm
-from campaigns.models import CampaignLeadMessage, ConversationUser, Direction, Message
+from campaigns.models import CampaignLeadMessage, ConversationUser, Direction, Message, MessageStatus
 from campaigns.models.conversation import ERASED
 from campaigns.pages import words
 from campaigns.pages.broadcast import values_of
@@ -58,6 +59,7 @@ class PersonOfBroadcast(WhatsAppPage):
             here=address_of(row.broadcast),
             here_people=address_of(row.broadcast, "/people"),
             what=words.what_happened(row),
+            free_at=sending.free_at(row) if row.status == MessageStatus.QUEUED else None,
             unknown=any(attempt.state == "unknown" for attempt in attempts),
             values=values_of(row),
             timeline=newest_first(told),

@@ -25,8 +25,6 @@ MARKETING = "scope.type <> 'transactional'"
 PERSON = "EXISTS (SELECT FROM crm_customer person WHERE person.id = m.customer_id AND {what})"
 HASHES = {MarketingChannel.EMAIL: "email_hash", MarketingChannel.SMS: "phone_hash", MarketingChannel.PUSH: "own_hash"}
 
-_elsewhere: list[str] = []
-
 LOCAL = "(now() AT TIME ZONE m.time_zone)"
 IS_QUIET = f"extract(hour FROM {LOCAL}) >= {QUIET_FROM} OR extract(hour FROM {LOCAL}) < {QUIET_UNTIL}"
 # The next eight o'clock, there.
@@ -34,7 +32,8 @@ UNTIL_MORNING = f"""
 extract(epoch FROM (date_trunc('day', {LOCAL} + interval '{24 - QUIET_FROM} hours') + interval '{QUIET_UNTIL} hours')
     AT TIME ZONE m.time_zone - now())
 """
-# The trigger on crm_delivery_attempt asks the same again, so that two senders at one moment cannot both say no.
+# The trigger on crm_delivery_attempt asks the same again, so that two senders at one moment cannot both say no. What
+# floors above send counts too: they replace the function `crm_reached_elsewhere`.
 LAST_REACHED = f"""
 (SELECT max(x.called_at) FROM crm_delivery other
  JOIN crm_delivery_attempt x ON x.row_id = other.id
@@ -42,6 +41,9 @@ LAST_REACHED = f"""
  WHERE other.customer_id = m.customer_id AND other.id <> m.id AND theirs.type <> 'transactional'
    AND x.state IN ('calling', 'unknown', 'accepted') AND x.called_at > now() - interval '{CAP_HOURS} hours')
 """  # noqa: S608 (no input in it)
+ELSEWHERE = """
+crm_reached_elsewhere(m.account_id, (SELECT person.phone FROM crm_customer person WHERE person.id = m.customer_id))
+"""
 PAYLOAD = """
 jsonb_build_object('to', m.address, 'campaign', scope.id, 'delivery', m.id, 'tries', m.tries, {more}
     'values', (SELECT jsonb_build_object('first_name', person.first_name, 'last_name', person.last_name,
@@ -79,17 +81,27 @@ def payload(more: str = "") -> str:
     return PAYLOAD.format(more=more)
 
 
+def reached_sql(hashed: str) -> str:
+    """SQL: when the customer whose number has this hash last got marketing within the cap's hours, or null.
+
+    For floors above; `hashed` is an SQL expression, and has the account in it.
+    """
+    return f"""(
+    SELECT max((
+        SELECT max((
+            SELECT max(x.called_at) FROM crm_delivery_attempt x
+            WHERE x.row_id = theirs.id AND x.state IN ('calling', 'unknown', 'accepted')
+              AND x.called_at > now() - interval '{CAP_HOURS} hours'
+        )) FROM crm_delivery theirs
+        WHERE theirs.customer_id = known.id
+          AND (SELECT c.type FROM crm_marketingcampaign c WHERE c.id = theirs.campaign_id) <> 'transactional'
+    )) FROM crm_customer known WHERE known.phone_hash = {hashed} AND NOT (known.phone_hash = ''))"""  # noqa: S608 (no input in it)
+
+
 def waits() -> dict[str, str]:
     """SQL boolean → SQL seconds: the person is not written to now, but after so long."""
-    last = f"greatest({', '.join([LAST_REACHED, *_elsewhere])})"
+    last = f"greatest({LAST_REACHED}, {ELSEWHERE})"
     return {
         f"{MARKETING} AND ({IS_QUIET})": UNTIL_MORNING,
         f"{MARKETING} AND {last} IS NOT NULL": f"extract(epoch FROM {last} + interval '{CAP_HOURS} hours' - now())",
     }
-
-
-def reached_elsewhere(sql: str) -> None:
-    """Count what floors above send too: `sql` is a scalar subquery of the last marketing call to the delivery `m`'s
-    person within the cap's hours, or null. Call this in AppConfig.ready().
-    """
-    _elsewhere.append(sql)

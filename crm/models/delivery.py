@@ -180,7 +180,10 @@ class DeliveryAttempt(Attempt):
             # An SMS is found in the provider's list by its pair; an e-mail that nobody can ask about blocks no other.
             paired=Q(state__in=OPEN_STATES, address__startswith="+") & ~Q(address__contains="@"),
         )
-        indexes = attempt_indexes("delivery")
+        indexes = [
+            *attempt_indexes("delivery"),
+            models.Index(fields=["sender", "address", "called_at"], name="delivery_attempt_pair"),
+        ]
 
 
 class Attribution(Owned):

@@ -25,7 +25,7 @@ LEFT_OUT = {
     LeftOut.NO_CODE: "No coupon code was left",
 }
 STANDS = {
-    "queued": "Waiting for their turn",
+    "queued": "Waiting for their turn: not at night, and no two marketing messages in 24 hours",
     "sending": "Being handed over",
     "sent": "Handed over; no word of its arrival yet",
     "delivered": "Arrived",

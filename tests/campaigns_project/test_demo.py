@@ -54,10 +54,13 @@ def test_the_demo_shows_every_state_and_is_filled_in_once(small, client):
 
 def test_a_new_broadcast_starts_when_none_is_on_its_way(small):
     call_command("demo")
-    Broadcast.objects.sending().transition("cancel")
-    call_command("demo")
+    for _ in range(2):
+        Broadcast.objects.sending().transition("cancel")
+        call_command("demo")
 
-    assert Broadcast.objects.sending().get().rate_per_second == demo.PER_SECOND
+    one = Broadcast.objects.sending().get()
+    assert (one.campaign.name, one.campaign.campaign_type, one.rate_per_second) == (demo.AGAIN, "service", 20)
+    assert CampaignLeadMessage.objects.of(one).queued().count() == 48
 
 
 def test_the_demo_is_not_filled_in_beside_a_real_provider(settings):

@@ -2,13 +2,10 @@
 
 from uuid import uuid4
 
-from django.db import connection
 from django.utils import timezone
 
 from crm.customers import consent
 from crm.models import Delivery, DeliveryAttempt
-from dispatch.lane import lane
-from dispatch.statements import statements
 from lifecycle import leases
 from tests.factories import (
     AccountFactory,
@@ -18,6 +15,7 @@ from tests.factories import (
     MarketingCampaignFactory,
     in_state,
 )
+from tests.gate import asked
 
 
 def where_it_is(hour):
@@ -73,17 +71,4 @@ def connect_twilio(account):
 
 def verdicts(*campaigns):
     """What the gate says of every row now, in the order of rows; nothing is kept."""
-    rows = list(Delivery.objects.filter(campaign__in=[each.campaign for each in campaigns]).order_by("id"))
-    with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO dispatch_owner (provider, pid, host) VALUES ('twilio', 1, 'here') RETURNING id")
-        owner = cursor.fetchone()[0]
-        keys = [f"00000000-0000-4000-8000-{row.pk:012d}" for row in rows]
-        names = {"ids": [row.pk for row in rows], "keys": keys, "owner": owner}
-        cursor.execute(statements(lane("crm_sms")).open, names)
-        said = cursor.fetchall()
-    opened = {row for row, verdict, *_ in said if verdict == "opened"}
-    return [
-        "opened" if row in opened else verdict.partition(".")[0]
-        for row, verdict, *_ in sorted(said)
-        if verdict != "opened"
-    ]
+    return asked("crm_sms", Delivery.objects.filter(campaign__in=[each.campaign for each in campaigns]))

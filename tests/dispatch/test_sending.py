@@ -228,7 +228,7 @@ def test_a_broadcast_keeps_to_its_own_rate(started, twilio):
 def test_two_messages_to_one_person_are_six_seconds_apart(started, twilio):
     first = started(1)
     person = first.messages().get().conversation_user
-    other = CampaignFactory(account=first.broadcast.account, status="approved", content_sid=HX)
+    other = CampaignFactory(account=first.broadcast.account, status="approved", content_sid=HX, campaign_type="service")
     CampaignLeadFactory(campaign=other, conversation_user=person)
     broadcasting.start(broadcasting.draft(other, by=None), by=None)
 
