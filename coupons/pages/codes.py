@@ -175,7 +175,7 @@ def _shown(campaign: CouponCampaign) -> dict[str, Any]:
         "campaign": campaign,
         "here": address_of(campaign),
         "codes": address_of(campaign, "/codes"),
-        "jobs": begun,
+        "jobs": [each for each in begun if not each["over"] or each["job"].failed or each["job"].message],
         "making": any(not job["over"] for job in begun),
         "open": campaign.status in CouponCampaignStatus.OPEN,
     }
