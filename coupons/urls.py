@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from campaigns_project.api import route, routes
-from coupons.api import campaigns, coupons, uses
+from coupons.api import campaigns, coupons, exports, uses
 
 urlpatterns = [
     *routes(
         "api/platform/v1/coupon_campaigns",
         route("", campaigns.CouponCampaigns),
         route("<str:campaign_id>", campaigns.OneCouponCampaign),
+        route("<str:campaign_id>/export_coupons", exports.ExportCoupons),
         route("<str:campaign_id>/limits", campaigns.CouponLimits),
         route("<str:campaign_id>/redemptions", uses.Redemptions),
         route("<str:campaign_id>/transition", campaigns.MoveCouponCampaign),

@@ -9,6 +9,7 @@ API = {
     f"GET {ONE}": "view",
     f"PATCH {ONE}": "author",
     f"DELETE {ONE}": "author",
+    f"GET {ONE}/export_coupons": "view",
     f"GET {ONE}/limits": "view",
     f"PUT {ONE}/limits": "author",
     # Whoever may look may ask; the event itself then asks for more.
