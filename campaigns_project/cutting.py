@@ -16,11 +16,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from django.http import StreamingHttpResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
 
 log = structlog.get_logger(__name__)
 TRIES = 3
@@ -32,23 +34,26 @@ _WAITING, _SENT = struct.Struct("I"), struct.Struct("QQ")
 _WAITING_AT, _SENT_AT, _SIZE = 144, 200, 216
 
 
-class WholeOrCut:
-    """`pieces`, and the end of the connection when they raise. Close it: `pieces` may hold something."""
+def whole_or_cut(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Middleware: what is streamed without a length arrives whole, or in a connection that ends too early."""
 
-    def __init__(self, pieces: Any, request: HttpRequest) -> None:
-        self._pieces = pieces
-        self._port = int(request.META["SERVER_PORT"])
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if isinstance(response, StreamingHttpResponse) and not response.has_header("Content-Length"):
+            pieces: Any = response.streaming_content
+            response.streaming_content = _whole_or_cut(pieces, int(request.META["SERVER_PORT"]))
+        return response
 
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            yield from self._pieces
-        except Exception:
-            log.exception("a streamed answer broke off")
-            yield from cut(self._port)
-            raise
+    return answer
 
-    def close(self) -> None:
-        self._pieces.close()
+
+def _whole_or_cut(pieces: Iterable[bytes], port: int) -> Iterator[bytes]:
+    try:
+        yield from pieces
+    except Exception:
+        log.exception("a streamed answer broke off")
+        yield from cut(port)
+        raise
 
 
 def cut(port: int) -> Iterator[bytes]:

@@ -236,7 +236,8 @@ def csv_line(cells: Sequence[Any]) -> bytes:
 
 def safe_cell(cell: Any) -> Any:
     """Text that a spreadsheet would take for a formula gets an apostrophe in front."""
-    return f"'{cell}" if isinstance(cell, str) and cell.lstrip().startswith(_FORMULA) else cell
+    runs = isinstance(cell, str) and (cell.startswith(_FORMULA) or cell.lstrip().startswith(_FORMULA))
+    return f"'{cell}" if runs else cell
 
 
 def _private(name: str) -> Path:

@@ -21,6 +21,7 @@ from rest_framework.response import Response
 from campaigns_project.api import OpenDoor, route
 from campaigns_project.models import Job
 from campaigns_project.refusals import Forbidden
+from coupons import indexing
 from dispatch.models import InboxEntry
 from lifecycle.models import Lease
 
@@ -106,6 +107,8 @@ def metrics() -> bytes:
     """Prometheus text: the process, and the work that waits."""
     waiting = CollectorRegistry()
     Gauge("campaigns_oldest_due_seconds", "Age of the oldest due work", registry=waiting).set(oldest_due_seconds() or 0)
+    behind = Gauge("campaigns_search_lag_seconds", "How far the search index is behind", registry=waiting)
+    behind.set(indexing.lag() or 0)
     due = Gauge("campaigns_due", "Rows of due work", ["queue"], registry=waiting)
     for name, rows in _due().items():
         due.labels(name).set(rows[:10_001].count())

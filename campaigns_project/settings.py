@@ -63,6 +63,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "campaigns_project.cutting.whole_or_cut",
     "django.middleware.security.SecurityMiddleware",
     "campaigns_project.pages.ContentSecurityPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -136,7 +137,7 @@ STATIC_ROOT = DATA_DIR / "static"
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 # What was collected is served compressed; before anything was, the files are served from where they are.
 WHITENOISE_USE_FINDERS = not any(STATIC_ROOT.iterdir())
-STORAGES = {
+STORAGES: dict[str, dict[str, object]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
@@ -257,6 +258,16 @@ TWILIO_CONNECTIONS = env.int("TWILIO_CONNECTIONS", default=100)
 # Webhooks to merchants: how long their server may take, and origins (http://127.0.0.1:9000) that may be on our network.
 WEBHOOK_TIMEOUT_SECONDS = env.float("WEBHOOK_TIMEOUT_SECONDS", default=10)
 WEBHOOK_TRUSTED_ORIGINS = env.list("WEBHOOK_TRUSTED_ORIGINS", default=[])
+# Exports are kept in a folder of ours, or in this bucket of S3 (or of what speaks like it, at EXPORTS_S3_URL).
+EXPORTS_BUCKET = env.str("EXPORTS_BUCKET", default="")
+if EXPORTS_BUCKET:
+    _S3: dict[str, str | None] = {"bucket_name": EXPORTS_BUCKET, "location": "exports", "signature_version": "s3v4"}
+    _S3 |= {"region_name": env.str("EXPORTS_REGION", default="") or None}
+    _S3 |= {"endpoint_url": env.str("EXPORTS_S3_URL", default="") or None}
+    STORAGES |= {"exports": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": _S3}}
+# Search by OpenSearch beside PostgreSQL's own; without an address PostgreSQL finds everything.
+OPENSEARCH_URL = env.str("OPENSEARCH_URL", default="").rstrip("/")
+OPENSEARCH_TIMEOUT_SECONDS = env.float("OPENSEARCH_TIMEOUT_SECONDS", default=2)
 # What one message is estimated to cost, in minor units of the account's currency.
 MESSAGE_PRICE_MINOR = {"marketing": 7, "service": 2}
 # Above either, a second person decides.

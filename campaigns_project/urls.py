@@ -8,7 +8,7 @@ from accounts import mail_pages, settings_pages
 from accounts import pages as accounts_pages
 from campaigns import page_urls as campaigns_pages
 from campaigns import urls as campaigns_urls
-from campaigns_project import home, kit, pages, service
+from campaigns_project import global_search, home, kit, pages, service
 from campaigns_project.api import documents, jobs
 from coupons import page_urls as coupons_pages
 from coupons import urls as coupons_urls
@@ -27,6 +27,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *settings_pages.urlpatterns,
     *mail_pages.urlpatterns,
     *home.urlpatterns,
+    *global_search.urlpatterns,
     # Before the page of any customer: `people/import` is none.
     *crm_pages.urlpatterns,
     *campaigns_pages.urlpatterns,

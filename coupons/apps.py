@@ -8,7 +8,7 @@ class CouponsConfig(AppConfig):
 
     def ready(self) -> None:
         # Each registers what its jobs run.
-        from coupons import importing, making  # noqa: F401
+        from coupons import filing, importing, making  # noqa: F401
         from coupons.pools import Pools
         from crm import codes
 

@@ -7,6 +7,7 @@ the only thing to take off again. Times are UTC with milliseconds, money is in m
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -14,17 +15,14 @@ from django.http import StreamingHttpResponse
 from django.utils.text import slugify
 from psycopg import sql
 
-from campaigns_project.cutting import WholeOrCut
 from campaigns_project.models import AuditEntry
 from campaigns_project.refusals import TooManyRequests
-from coupons.api.shapes import milliseconds
 from coupons.models import Coupon
 from dispatch import database
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-
-    from django.http import HttpRequest
+    from datetime import datetime
 
     from coupons.models import CouponCampaign
 
@@ -63,14 +61,17 @@ class TooManyExports(TooManyRequests):
 class CouponFile:
     """The file in pieces of some 64 KiB. It holds a connection and one of the account's places: close it.
 
-    Raises TooManyExports when there is no place. `rows` is how many coupons were read so far.
+    Raises TooManyExports when there is no place; who waits in a line of its own is not `counted`. `rows` is how many
+    coupons were read so far.
     """
 
-    def __init__(self, campaign: CouponCampaign) -> None:
+    def __init__(self, campaign: CouponCampaign, *, counted: bool = True) -> None:
         self.rows = 0
         self._link = psycopg.connect(**database.parameters())
         self._pieces = self._read(campaign)
-        self._prepare(campaign.account_id)
+        self._link.execute(_SETTINGS)
+        if counted:
+            self._take_place(campaign.account_id)
 
     def __iter__(self) -> Iterator[bytes]:
         return self._pieces
@@ -84,8 +85,7 @@ class CouponFile:
     # An answer that nobody reads is not always closed.
     __del__ = close
 
-    def _prepare(self, account: int) -> None:
-        self._link.execute(_SETTINGS)
+    def _take_place(self, account: int) -> None:
         # Locks of the transaction: they go with it, whatever becomes of us or of a pooler between.
         taken = self._link.execute(_SLOT, [MOST - 1, _LOCKS, account % 1_000_000_000 * MOST])
         if taken.fetchone() is None:
@@ -109,12 +109,9 @@ class CouponFile:
         self._link.commit()
 
 
-def as_file(campaign: CouponCampaign, request: HttpRequest, *, by: Any) -> StreamingHttpResponse:
-    """The file as an answer without a length. When it breaks off the connection ends. The audit trail says who took it.
-
-    Raises TooManyExports.
-    """
-    pieces = WholeOrCut(CouponFile(campaign), request)
+def as_file(campaign: CouponCampaign, *, by: Any) -> StreamingHttpResponse:
+    """The file as an answer without a length; the audit trail says who took it. Raises TooManyExports."""
+    pieces = CouponFile(campaign)
     AuditEntry.objects.create(account=campaign.account, actor=by, action="coupons.export", target=str(campaign.pk))
     response = StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{file_name(campaign)}"'
@@ -157,8 +154,12 @@ def _window(name: str, at: Any) -> sql.Composed:
     if at is None:
         return written
     return sql.SQL("CASE WHEN {} = {} THEN {} ELSE {} END").format(
-        sql.Identifier(name), sql.Literal(at), sql.Literal(milliseconds(at)), written
+        sql.Identifier(name), sql.Literal(at), sql.Literal(_wire(at)), written
     )
+
+
+def _wire(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _lines(rows: list[bytes]) -> bytes:

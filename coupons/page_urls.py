@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from coupons.pages import campaign, campaigns, codes, redemptions, steps
+from coupons.pages import campaign, campaigns, codes, exports, redemptions, steps
 
 ONE = "coupons/<uuid:campaign_id>"
 CODE = f"{ONE}/codes/<uuid:coupon_id>"
@@ -15,6 +15,9 @@ urlpatterns = [
     path(ONE, campaign.OneCampaign.as_view(), name="page-coupon-campaign"),
     path(f"{ONE}/confirm/<slug:action>", campaign.Confirm.as_view(), name="page-confirm-coupon-campaign"),
     path(f"{ONE}/decide", campaign.Decide.as_view(), name="page-decide-coupon-campaign"),
+    path(f"{ONE}/export", exports.Download.as_view(), name="page-export-coupons"),
+    path(f"{ONE}/exports", exports.Files.as_view(), name="page-coupon-files"),
+    path(f"{ONE}/exports/<slug:job_id>", exports.OneFile.as_view(), name="page-coupon-file"),
     path(f"{ONE}/edit/review", steps.Review.as_view(), name="page-review-coupon-campaign"),
     path(f"{ONE}/edit/<slug:step>", steps.EditStep.as_view(), name="page-edit-coupon-campaign"),
     path(f"{ONE}/codes", codes.Codes.as_view(), name="page-codes"),

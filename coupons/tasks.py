@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import shared_task
 
-from coupons import balancing, opening, redeeming, running_low
+from coupons import balancing, filing, indexing, opening, redeeming, running_low
 
 
 @shared_task(expires=10)
@@ -26,3 +26,21 @@ def give_back_coupons(**_later: Any) -> None:
 def check_coupon_books(**_later: Any) -> None:
     """Tell the log of every counter that says another thing than its ledger."""
     balancing.look()
+
+
+@shared_task
+def forget_exports(**_later: Any) -> None:
+    """Remove exports that are a week old."""
+    filing.forget_old()
+
+
+@shared_task(expires=10)
+def feed_search(**_later: Any) -> None:
+    """Tell the search index what has changed."""
+    indexing.feed()
+
+
+@shared_task(expires=50)
+def compare_search(**_later: Any) -> None:
+    """Look whether the search index has lost something."""
+    indexing.compare()

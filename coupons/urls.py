@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from campaigns_project.api import route, routes
-from coupons.api import campaigns, coupons, exports, uses
+from coupons.api import campaigns, coupons, exports, search, uses
 
 urlpatterns = [
     *routes(
         "api/platform/v1/coupon_campaigns",
         route("", campaigns.CouponCampaigns),
+        route("exports/<str:token>", exports.Exported),
+        route("search", search.SearchCampaigns),
         route("<str:campaign_id>", campaigns.OneCouponCampaign),
         route("<str:campaign_id>/export_coupons", exports.ExportCoupons),
+        route("<str:campaign_id>/exports", exports.WriteExport),
+        route("<str:campaign_id>/exports/<str:job_id>", exports.OneExport),
         route("<str:campaign_id>/limits", campaigns.CouponLimits),
         route("<str:campaign_id>/redemptions", uses.Redemptions),
+        route("<str:campaign_id>/search", search.SearchCampaign),
         route("<str:campaign_id>/transition", campaigns.MoveCouponCampaign),
         route("<str:campaign_id>/coupons", coupons.Coupons),
         route("<str:campaign_id>/coupons/import", coupons.CouponImport),

@@ -2,6 +2,7 @@
 
 from coupons.models.campaign import CouponCampaign, CouponCampaignStatus, CouponKind, DiscountType
 from coupons.models.coupon import Coupon, CouponShare, CouponStatus, CouponUse
+from coupons.models.finding import SearchChange
 
 __all__ = [
     "Coupon",
@@ -12,4 +13,5 @@ __all__ = [
     "CouponStatus",
     "CouponUse",
     "DiscountType",
+    "SearchChange",
 ]

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from enum import nonmember
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now, Upper
@@ -17,6 +19,8 @@ from lifecycle.guard import guarded
 from lifecycle.transition import Lifecycle, LifecycleQuerySet, StatusField, transition
 
 LIGHTNING = timedelta(hours=24)
+# Words as they are: no language's endings are taken off.
+SEARCHED = SearchVector("name", "prefix", config="simple")
 
 
 class CouponKind(models.TextChoices):
@@ -124,6 +128,7 @@ class CouponCampaign(Lifecycle, Owned):
         indexes = [
             models.Index(fields=["account", "-created_at", "-id"], name="coupon_campaign_newest"),
             models.Index(fields=["ends_at"], condition=Q(status="active"), name="coupon_campaign_running"),
+            GinIndex(SEARCHED, name="coupon_campaign_words"),
         ]
 
     def __str__(self) -> str:

@@ -28,6 +28,10 @@ class CouponQuerySet(LifecycleQuerySet["Coupon"], AccountQuerySet["Coupon"]):  #
         """Those with this code, in any case."""
         return self.annotate(upper_code=Upper("code")).filter(upper_code=Upper(models.Value(code)))
 
+    def coded_like(self, begin: str) -> CouponQuerySet:
+        """Those whose code begins like this, in any case."""
+        return self.annotate(upper_code=Upper("code")).filter(upper_code__startswith=begin.upper())
+
 
 @guarded(born=[CouponStatus.ACTIVE])
 class Coupon(Lifecycle, Owned):

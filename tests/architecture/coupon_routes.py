@@ -10,8 +10,12 @@ API = {
     f"PATCH {ONE}": "author",
     f"DELETE {ONE}": "author",
     f"GET {ONE}/export_coupons": "view",
+    f"POST {ONE}/exports": "author",
+    f"GET {ONE}/exports/<str:job_id>": "author",
     f"GET {ONE}/limits": "view",
     f"PUT {ONE}/limits": "author",
+    f"POST {COUPON_CAMPAIGNS}/search": "view",
+    f"POST {ONE}/search": "view",
     # Whoever may look may ask; the event itself then asks for more.
     f"POST {ONE}/transition": "view",
     f"GET {ONE}/redemptions": "view",
@@ -29,6 +33,7 @@ API = {
 PAGE = "coupons/<uuid:campaign_id>"
 PAGES = {
     *("coupons", "coupons/new", PAGE, f"{PAGE}/confirm/<slug:action>", f"{PAGE}/decide"),
+    *(f"{PAGE}/export", f"{PAGE}/exports", f"{PAGE}/exports/<slug:job_id>", "search"),
     *(f"{PAGE}/edit/review", f"{PAGE}/edit/<slug:step>"),
     *(f"{PAGE}/codes{rest}" for rest in ("", "/live", "/new", "/<uuid:coupon_id>")),
     *(f"{PAGE}/redemptions{rest}" for rest in ("", "/<uuid:use_id>/rollback")),

@@ -30,7 +30,7 @@ from accounts.tokens import _key, issue
 from campaigns.models import Campaign
 from campaigns.sending import callback_mac
 from campaigns_project.api.limits import GUESSES
-from tests.architecture import hostile_coupons, hostile_redeeming, hostile_webhooks
+from tests.architecture import hostile_coupons, hostile_found, hostile_redeeming, hostile_webhooks
 from tests.architecture.coupon_world import coupon_uuid
 from tests.architecture.world import OURS, THEIRS, mark, phone, segment_id
 from tests.factories import CampaignFactory, PromoFactory
@@ -197,6 +197,14 @@ def ask_redeem(who, given, _row):
     answers += hostile_redeeming.ask(who, given, len(asked))
     # The first guesses are answered as wrong ones.
     return answers[GUESSES:] if code == "WRONG" else answers
+
+
+def ask_search(who, given, _row):
+    return hostile_found.search(who, given)
+
+
+def ask_export(who, given, _row):
+    return hostile_found.export(who, given)
 
 
 def ask_transition(who, given, _row):

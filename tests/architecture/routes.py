@@ -144,6 +144,7 @@ OPEN = {
     f"POST {CAMPAIGN}/webhooks/twilio/inbound",
     *(f"POST {base}/webhooks/<str:provider>{rest}" for base in MARKETING for rest in ("", "/<str:connection>")),
     "GET api/v1/customers/exports/<str:token>",
+    f"GET {coupon_routes.COUPON_CAMPAIGNS}/exports/<str:token>",
     "GET u/<str:token>",
     "POST u/<str:token>",
     "GET l/<str:token>",

@@ -178,7 +178,7 @@ def test_the_end_is_foretold_from_the_speed_so_far(fields, expected):
     assert jobs.eta(Job(started_at=NOW - dt.timedelta(seconds=10), **fields), NOW) == expected
 
 
-@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@a", "\t=1", "\r=1", " =1", "＝1"])
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@a", "\t=1", "\tx", "\r=1", " =1", "＝1"])
 def test_a_formula_is_made_inert(text):
     assert jobs.safe_cell(text) == f"'{text}"
 

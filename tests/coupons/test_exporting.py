@@ -96,7 +96,7 @@ def test_no_cell_is_a_formula_and_each_is_whole_again_without_its_apostrophe(api
 
 def test_lines_end_as_rfc_4180_has_it_and_a_campaign_without_coupons_is_its_head(api, campaign):
     empty = b"".join(api.get(ADDRESS.format(campaign.pk)).streaming_content)
-    campaign.max_count = 50
+    campaign.max_count, campaign.starts_at, campaign.ends_at = 50, None, None
     campaign.save()
     for code in ("ONE", "TWO\nLINES"):
         CouponFactory(campaign=campaign, code=code, max_count=None)
