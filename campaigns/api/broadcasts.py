@@ -15,7 +15,6 @@ from campaigns.api import inputs
 from campaigns.api.sending_shapes import BroadcastShape, MessageShape, PendingShape, StandingShape
 from campaigns.models import Broadcast, BroadcastStatus, Campaign, CampaignLeadMessage
 from campaigns_project.api import Door, MomentField, listed
-from campaigns_project.refusals import Conflict
 from lifecycle.api import Transitions
 
 if TYPE_CHECKING:
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
 
 # What a start answers when a second person has to decide first (spec: decisions › Smaller ones).
 APPROVAL_PENDING = "approval_pending"
-
-
-class ApprovalPending(Conflict):
-    code = APPROVAL_PENDING
-    message = "A second person has to decide first."
 
 
 class BroadcastDoor(Door):
@@ -132,17 +126,24 @@ class MoveBroadcast(Transitions):
     tag = "broadcasts"
     model = Broadcast
     shape = BroadcastShape
+    pending = PendingShape
     inputs: ClassVar = {"schedule": {"scheduled_at": MomentField(required=False)}}
 
-    def move(self, row: Broadcast, verb: str, *, by: Any, reason: str, **told: Any) -> None:
+    def move(self, row: Broadcast, verb: str, *, by: Any, reason: str, **told: Any) -> Response | None:
         """Scheduling looks for obstacles, and cancelling calls off whoever waits."""
         if verb == "schedule":
             if broadcasting.launch(row, by=by, at=told["scheduled_at"]):
-                raise ApprovalPending
+                return _pending(row)
         elif verb == "unschedule":
             row.unschedule(by=by, reason=reason, scheduled_at=None)
         else:
             getattr(broadcasting, verb)(row, by=by, reason=reason)
+        return None
+
+
+def _pending(broadcast: Broadcast) -> Response:
+    standing = broadcasting.standing(broadcast) | {"status": APPROVAL_PENDING}
+    return Response(standing, status=HTTPStatus.ACCEPTED)
 
 
 def _start(broadcast: Broadcast, *, by: Any, reason: str) -> dict[str, Any]:  # noqa: ARG001 (as the other verbs)
