@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.urls import path
 
 from accounts.merchant_page import MerchantPage, searched
-from campaigns_project.campaign_list import Everything
+from campaigns_project.campaign_list import SENT, Everything
 from coupons import search
 from coupons.pages.door import address_of
 from crm.models import Promo
@@ -37,7 +37,7 @@ def everything(account: Account, asked: str, request: HttpRequest) -> dict[str, 
     return {
         "coupons": [(one, address_of(one.campaign)) for one in coupons],
         "coupon_campaigns": [(one, address_of(one)) for one in search.find(account, asked, limit=MOST_SHOWN).campaigns],
-        "campaigns": Everything(account, asked).page("", request).rows[:MOST_SHOWN],
+        "campaigns": Everything(account, asked, kinds=SENT).page("", request).rows[:MOST_SHOWN],
         "promos": list(promos[:MOST_SHOWN]),
     }
 

@@ -18,7 +18,7 @@ from campaigns.models import Broadcast, BroadcastStatus, Campaign, CampaignLeadM
 from campaigns.pages import progress as standing
 from campaigns.pages import words
 from campaigns.pages.door import WhatsAppPage, address_of
-from campaigns_project.campaign_list import TABS, Everything
+from campaigns_project.campaign_list import SENT, TABS, Everything
 from campaigns_project.pages import fragment
 from coupons import approving
 from coupons import standing as coupons
@@ -59,7 +59,7 @@ class HomeLive(WhatsAppPage):
 
 def running(account: Account) -> list[dict[str, Any]]:
     """What is going out or is paused, newest first."""
-    return Everything(account).running(MOST_SHOWN)
+    return Everything(account, kinds=SENT).running(MOST_SHOWN)
 
 
 def attention(account: Account) -> Iterator[dict[str, Any]]:
@@ -158,7 +158,7 @@ def _numbers(account: Account) -> dict[str, Any]:
 
 
 class CampaignList(WhatsAppPage):
-    """`/campaigns`: everything that is sent, in one list."""
+    """`/campaigns`: every campaign, in one list."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         asked, chosen = searched(request), request.GET.get("status", "")

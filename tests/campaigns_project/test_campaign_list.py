@@ -5,6 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.campaigns.pages_world import running
+from tests.coupons.factories import CouponCampaignFactory
 from tests.crm.marketing_world import draft, launched
 from tests.factories import MarketingCampaignFactory, PromoFactory
 
@@ -13,23 +14,26 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def both(api):
-    """A broadcast under way, a marketing campaign under way, and a draft of one with a promo code."""
+    """A broadcast under way, a marketing campaign under way, a draft of one with a promo code, and coupons in use."""
     running(api.account, campaign__name="spring")
     active = launched(api.account, "delivered", name="Flash Sale")
     promo = PromoFactory(account=api.account, code="HALF")
+    terms = {"kind": "group", "prefix": "LUNCH-", "max_count": 60, "used": 47}
+    CouponCampaignFactory(account=api.account, name="Lunch hour", status="active", **terms)
     return active, draft(api.account, name="Half price", promo=promo, segment=active.segment)
 
 
 @pytest.mark.parametrize(
     ("query", "names"),
     [
-        ("", {"spring", "Flash Sale", "Half price"}),
-        ("?status=sending", {"spring", "Flash Sale"}),
+        ("", {"spring", "Flash Sale", "Half price", "Lunch hour"}),
+        ("?status=sending", {"spring", "Flash Sale", "Lunch hour"}),
         ("?status=draft", {"Half price"}),
         ("?q=half", {"Half price"}),
         ("?q=HALF", {"Half price"}),
         ("?q={}", {"Flash Sale"}),
         ("?q=spri", {"spring"}),
+        ("?q=lunch-", {"Lunch hour"}),
         ("?q=wa_1", set()),
     ],
 )
@@ -38,14 +42,15 @@ def test_everything_is_found_by_name_id_promo_and_state(both, page, query, names
 
     assert {row["name"] for row in answer.context["rows"]} == names
     assert {tab["key"]: tab["count"] for tab in page.get("/campaigns").context["tabs"]} == {
-        "": 3, "draft": 1, "scheduled": 0, "sending": 2, "completed": 0, "cancelled": 0,
+        "": 4, "draft": 1, "scheduled": 0, "sending": 3, "completed": 0, "cancelled": 0,
     }  # fmt: skip
 
 
 def test_a_line_says_how_far_and_with_what_result(both, page):
     shown = page.get("/campaigns").content.decode()
 
-    for words in ("1 of 1 done", "1 delivered", "0.0% opened", "SMS, E-mail", both[0].public_id):
+    sent = ("1 of 1 done", "1 delivered", "0.0% opened", "SMS, E-mail", both[0].public_id)
+    for words in (*sent, "47 of 60 redeemed", "Coupons · group"):
         assert words in shown, words
 
 
@@ -61,5 +66,6 @@ def test_the_list_costs_the_same_for_any_number(both, api, page):
         spent.append(len(queries))
         MarketingCampaignFactory.create_batch(3, account=api.account)
         running(api.account)
+        CouponCampaignFactory.create_batch(2, account=api.account)
 
-    assert spent[0] == spent[1] <= 14
+    assert spent[0] == spent[1] <= 15
