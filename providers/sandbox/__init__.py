@@ -17,10 +17,16 @@ SendGrid (any key of the form `SG.…`; one account for each first part of a key
     +refused@, +forbidden@ and +large@ are refused with 400, 403 and 413; +bounce@, +blocked@, +dropped@, +deferred@,
     +delivered@, +open@, +click@, +unsubscribe@ and +spamreport@ have that story; see `mail.smtp` for the mail server's.
 
+Shopify (any shop, any token that begins with `shpat_`; other tokens are a 401)
+    POST        /shopify/{shop}/admin/api/2026-10/graphql.json
+    discountCodeBasicCreate, discountRedeemCodeBulkAdd (done after `approve_after_ms`), discountRedeemCodeBulkCreation,
+    codeDiscountNodeByCode. A code with REFUSE in it is refused. A bucket of 2,000 points fills with 100 a second; a
+    mutation takes 10. `status_429` is THROTTLED in a 200.
+
 Web Push: see `push`.
 
 Control (JSON; refusals are 400 with `{"error": …}`)
-    All take `provider`: twilio (unless it says otherwise), sendgrid, smtp or push.
+    All take `provider`: twilio (unless it says otherwise), sendgrid, smtp, push or shopify.
     GET  /_sandbox/log[?since=&to=&key=&offset=&limit=]  what was accepted, oldest first
     GET  /_sandbox/calls[?since=&offset=&limit=]  every call as it arrived (epoch seconds), with its outcome
     GET  /_sandbox/summary       counts: accepted, people, doubled, calls by outcome, callbacks

@@ -21,6 +21,7 @@ from providers.sandbox.journal import Journal
 from providers.sandbox.mail import SendGrid, Smtp
 from providers.sandbox.outbox import Outbox
 from providers.sandbox.push import Push
+from providers.sandbox.shopify import Shopify
 from providers.sandbox.twilio import Twilio
 from providers.sandbox.twilio.doors import in_twilios_words
 from providers.sandbox.wire import EARLY_SECONDS, refusals, reset, same_origin
@@ -166,7 +167,7 @@ async def serving(folder: Path, port: int, smtp_port: int) -> AsyncIterator[str]
         ending.callback(journal.close)
         twilio = Twilio(journal)
         sendgrid, smtp, push = SendGrid(journal), Smtp(journal, smtp_port), Push(journal)
-        every: tuple[Provider, ...] = (twilio, sendgrid, smtp, push)
+        every: tuple[Provider, ...] = (twilio, sendgrid, smtp, push, Shopify(journal))
         providers = {each.name: each for each in every}
         for record in journal.records():
             providers[record["p"]].replay(record)
