@@ -66,6 +66,11 @@ attempt      calling indigo half Calling | accepted green dot Accepted | rejecte
 inbox        waiting blue ring Waiting | applied green dot Applied | no_effect grey dash No effect | failed red x Failed
 trial        waiting blue ring Waiting | calling indigo half Sending | sent green dot Sent
              | refused red x Not sent | unknown orange ring Not known yet
+order        completed green dot Completed | refunded amber dash Refunded | cancelled red x Cancelled
+shopify      none grey ring Not in the shop | publishing indigo half On its way | published green dot In the shop
+             | failed red x Not taken
+shopify_batch waiting blue ring Waiting | queued blue ring Queued | sending indigo half Sending
+             | importing indigo half Importing | done green dot Done | failed red x Failed
 promo        active green dot Active | scheduled blue ring Scheduled | expired grey dash Expired
              | exhausted amber bars Used up | disabled red x Disabled
 promo_use    reserved indigo half Held | redeemed green dot Redeemed | given_back grey dash Given back

@@ -51,6 +51,7 @@ def _follow() -> None:
     """Who reads the one stream of events, and who uses a segment."""
     from crm import events
     from crm.audiences import segments
+    from crm.catalogue import orders
     from crm.customers import timeline
     from crm.funnels import first_touch
     from crm.marketing import attributing, launching, responding
@@ -59,6 +60,7 @@ def _follow() -> None:
 
     events.listens(attributing.hear)
     events.listens(first_touch.touch)
+    events.listens(orders.hear)
     events.listens(outgoing.queue)
     timeline.tells(responding.TOLD)
     segments.used_by("campaign", launching.uses_of)

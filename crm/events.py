@@ -95,6 +95,14 @@ class Written(NamedTuple):
     properties: dict[str, Any]
 
 
+def order_id(event: Written) -> str:
+    """The merchant's id of the order that an event is about, or ours of the event where they say none."""
+    said = event.properties.get("order_id")
+    if isinstance(said, int | float) and not isinstance(said, bool):
+        said = json.dumps(said)
+    return (said[:200] if isinstance(said, str) else "") or f"event:{event.id}"
+
+
 Listener = Callable[[Account, "Sequence[Written]"], None]
 _listeners: list[Listener] = []
 _RETURNING = f"RETURNING {', '.join(Written._fields)}"

@@ -10,6 +10,7 @@ from crm.api import (
     imports,
     integrations,
     people,
+    products,
     promo_uses,
     promos,
     segments,
@@ -77,6 +78,17 @@ urlpatterns = [
         route("<str:customer_id>/push-subscriptions/<str:subscription_id>", subscriptions.OneSubscription),
     ),
     *routes("api/v1/push", route("public-key", subscriptions.PublicKey, name="push-public-key")),
+    *routes(
+        "api/v1/products",
+        route("", products.Products, name="products"),
+        route("import", products.Import, name="product-import"),
+        route("<str:product_id>", products.OneProduct, name="product"),
+    ),
+    *routes(
+        "api/v1/orders",
+        route("", products.Orders, name="orders"),
+        route("<str:order_id>", products.OneOrder, name="order"),
+    ),
     *routes("api/v1/events", route("", events.Events, name="events")),
     *routes(
         "api/v1/webhook-endpoints",

@@ -7,12 +7,11 @@ are told, the sums are the same.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
-from crm.events import ORDER, REFUND
+from crm.events import ORDER, REFUND, order_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,7 +25,7 @@ SELECT pg_advisory_xact_lock(7310004, hashtext(%(account)s || ':' || each))
 FROM (SELECT DISTINCT unnest(%(orders)s::text[]) AS each ORDER BY 1) orders
 """
 
-# The merchant's id of the order, or ours of the event where they say none.
+# As `events.order_id` reads it.
 ORDER_ID = """coalesce(nullif(CASE WHEN jsonb_typeof(e.properties->'order_id') IN ('string', 'number')
     THEN left(e.properties->>'order_id', 200) END, ''), 'event:' || e.id)"""
 
@@ -77,8 +76,8 @@ WHERE d.id = ANY(%(rows)s::bigint[]) AND d.account_id = %(account)s
 def hear(account: Account, written: Sequence[Written]) -> None:
     """Listener of `crm.events`: credit orders, take refunds back."""
     theirs = [event for event in written if event.customer_id]
-    orders = {event.id: _order_id(event) for event in theirs if event.type == ORDER}
-    _count(account, orders, {_order_id(event) for event in theirs if event.type == REFUND})
+    orders = {event.id: order_id(event) for event in theirs if event.type == ORDER}
+    _count(account, orders, {order_id(event) for event in theirs if event.type == REFUND})
 
 
 def after_delivery(account: Account, deliveries: Iterable[int]) -> None:
@@ -102,11 +101,3 @@ def _count(account: Account, orders: dict[int, str], refunds: set[str]) -> None:
         rows |= {row for (row,) in cursor.fetchall()}
         cursor.execute(HOLD, {"rows": sorted(rows)})
         cursor.execute(SUM, {"rows": sorted(rows)})
-
-
-def _order_id(event: Written) -> str:
-    """As ORDER_ID reads it."""
-    said = event.properties.get("order_id")
-    if isinstance(said, int | float) and not isinstance(said, bool):
-        said = json.dumps(said)
-    return (said[:200] if isinstance(said, str) else "") or f"event:{event.id}"

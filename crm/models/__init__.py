@@ -1,6 +1,7 @@
 """People, what they allowed, what happened, funnels, promo codes, what is sent to whom, and who is told."""
 
 from crm.models.addressing import Channel
+from crm.models.catalogue import Order, Product, Variant
 from crm.models.delivery import Attribution, Delivery, DeliveryAttempt, DeliveryStatus, LeftOut
 from crm.models.funnel import FirstTouch, FunnelDay, Stage
 from crm.models.importing import ImportedCustomer
@@ -46,6 +47,8 @@ __all__ = [
     "MarketingChannel",
     "MarketingStatus",
     "MarketingType",
+    "Order",
+    "Product",
     "Promo",
     "PromoShare",
     "PromoStatus",
@@ -59,6 +62,7 @@ __all__ = [
     "Suppression",
     "Trial",
     "TrialStatus",
+    "Variant",
     "WebhookDelivery",
     "WebhookEndpoint",
     "new_customer_id",

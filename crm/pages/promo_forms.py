@@ -42,9 +42,9 @@ class AmountField(DecimalField):
 
 
 class CountField(forms.IntegerField):
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, least: int = 1, **options: Any) -> None:
         box = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
-        super().__init__(min_value=1, max_value=BIGGEST_COUNT, required=False, widget=box, **options)
+        super().__init__(min_value=least, max_value=BIGGEST_COUNT, required=False, widget=box, **options)
 
 
 def _moment(**options: Any) -> forms.DateTimeField:
