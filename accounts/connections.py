@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # What merchants call the providers.
 NAMES = {"sendgrid": "SendGrid", "smtp": "The mail server", "twilio": "Twilio", "mailchimp": "Mailchimp",
-         "hubspot": "HubSpot"}  # fmt: skip
+         "hubspot": "HubSpot", "shopify": "Shopify"}  # fmt: skip
 _followers: list[Follower] = []
 
 

@@ -228,6 +228,11 @@ TWILIO_CONTENT_URL = env.str("TWILIO_CONTENT_URL", default=SANDBOX_URL).rstrip("
 TWILIO_TIMEOUT_SECONDS = env.float("TWILIO_TIMEOUT_SECONDS", default=10)
 TWILIO_SLOWEST_SECONDS = env.float("TWILIO_SLOWEST_SECONDS", default=60)
 TWILIO_QUIET_SECONDS = env.float("TWILIO_QUIET_SECONDS", default=900)
+# Shopify: where each shop answers; then as for Twilio.
+SHOPIFY_URL = env.str("SHOPIFY_URL", default=f"{SANDBOX_URL}/shopify/{{shop}}")
+SHOPIFY_TIMEOUT_SECONDS = env.float("SHOPIFY_TIMEOUT_SECONDS", default=20)
+SHOPIFY_QUIET_SECONDS = env.float("SHOPIFY_QUIET_SECONDS", default=900)
+SHOPIFY_CONNECTIONS = env.int("SHOPIFY_CONNECTIONS", default=4)
 # E-mail: SendGrid's API; where it or a mail server answers, and over how many connections of this process.
 SENDGRID_API_URL = env.str("SENDGRID_API_URL", default=f"{SANDBOX_URL}/v3").rstrip("/")
 MAIL_TIMEOUT_SECONDS = env.float("MAIL_TIMEOUT_SECONDS", default=20)

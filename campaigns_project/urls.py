@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 
 from accounts import api as accounts_api
-from accounts import mail_pages, settings_pages
+from accounts import mail_pages, settings_pages, shop_pages
 from accounts import pages as accounts_pages
 from campaigns import page_urls as campaigns_pages
 from campaigns import urls as campaigns_urls
@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *accounts_pages.urlpatterns,
     *settings_pages.urlpatterns,
     *mail_pages.urlpatterns,
+    *shop_pages.urlpatterns,
     *home.urlpatterns,
     *global_search.urlpatterns,
     # Before the page of any customer: `people/import` is none.

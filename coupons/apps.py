@@ -7,6 +7,10 @@ class CouponsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from coupons import shopify_codes, shopify_sending
+        from dispatch import lane
+
+        lane.register(shopify_codes.LANE, shopify_sending.shopify_lane)
         # Each registers what its jobs run.
         from coupons import filing, importing, making  # noqa: F401
         from coupons.pools import Pools

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from campaigns_project.refusals import Conflict, Invalid
 from coupons import approving, making, terms
 from coupons.models import Coupon, CouponCampaign, CouponCampaignStatus, CouponUse
+from crm.catalogue import products
 from crm.models import Segment
 
 if TYPE_CHECKING:
@@ -106,12 +107,22 @@ def _say(campaign: CouponCampaign, said: dict[str, Any]) -> None:
     for name, value in known.items():
         setattr(campaign, name, value)
     faults = {field: [sentence] for field, sentence in terms.faults(campaign)}
+    if "settings" in known:
+        faults = dict(_unknown(campaign)) | faults
     if campaign.status == CouponCampaignStatus.ACTIVE:
         faults = terms.gaps(campaign) | faults
     if faults:
         raise Invalid(details=faults)
     if campaign.status == CouponCampaignStatus.ACTIVE:
         approving.refuse_to_grow(campaign)
+
+
+def _unknown(campaign: CouponCampaign) -> Iterator[tuple[str, list[str]]]:
+    """What the settings name that is not in the catalogue."""
+    for what, there in (("product", products.has_product), ("variant", products.has_variant)):
+        named = campaign.settings.get(f"single_use_{what}_id")
+        if named is not None and not there(campaign.account, named):
+            yield f"settings.single_use_{what}_id", [f"There is no such {what} in your catalogue."]
 
 
 def _keep(campaign: CouponCampaign, **how: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from coupons.pages import campaign, campaigns, codes, exports, redemptions, steps
+from coupons.pages import campaign, campaigns, codes, exports, redemptions, shopify, steps
 
 ONE = "coupons/<uuid:campaign_id>"
 CODE = f"{ONE}/codes/<uuid:coupon_id>"
@@ -28,4 +28,6 @@ urlpatterns = [
     path(CODE, codes.OneCode.as_view(), name="page-code"),
     path(f"{CODE}/void", codes.VoidCode.as_view(), name="page-void-code"),
     path(f"{CODE}/<slug:kind>", codes.CodePicture.as_view(), name="page-code-picture"),
+    path(f"{ONE}/shopify", shopify.ShopifyPage.as_view(), name="page-coupon-shopify"),
+    path(f"{ONE}/shopify/live", shopify.ShopifyLive.as_view(), name="page-coupon-shopify-live"),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from campaigns_project.api import route, routes
-from coupons.api import campaigns, coupons, exports, search, uses
+from coupons.api import campaigns, coupons, exports, search, shopify, uses
 
 urlpatterns = [
     *routes(
@@ -18,6 +18,7 @@ urlpatterns = [
         route("<str:campaign_id>/limits", campaigns.CouponLimits),
         route("<str:campaign_id>/redemptions", uses.Redemptions),
         route("<str:campaign_id>/search", search.SearchCampaign),
+        route("<str:campaign_id>/shopify", shopify.ShopifyCodes),
         route("<str:campaign_id>/transition", campaigns.MoveCouponCampaign),
         route("<str:campaign_id>/coupons", coupons.Coupons),
         route("<str:campaign_id>/coupons/import", coupons.CouponImport),

@@ -18,7 +18,7 @@ from campaigns.models import (
     SubmissionAttempt,
 )
 from campaigns_project.models import AuditEntry, Job
-from coupons.models import Coupon, CouponCampaign, CouponUse
+from coupons.models import Coupon, CouponCampaign, CouponUse, ShopifyAttempt, ShopifyBatch, ShopifyDiscount
 from crm.models import (
     ConsentEntry,
     Customer,
@@ -26,12 +26,15 @@ from crm.models import (
     DeliveryAttempt,
     Event,
     MarketingCampaign,
+    Order,
+    Product,
     Promo,
     PromoUse,
     PushSubscription,
     Segment,
     Suppression,
     Trial,
+    Variant,
     WebhookDelivery,
     WebhookEndpoint,
 )
@@ -39,6 +42,7 @@ from dispatch.models import InboxEntry, Owner, Pace, WebhookConnection
 from lifecycle.models import Lease
 from tests import factories as made
 from tests.coupons import factories as coupons_made
+from tests.crm import catalogue_world as catalogue
 
 SAID = b"MessageSid=SMfake1&MessageStatus=delivered&AuthToken=hush"
 
@@ -51,6 +55,15 @@ def attempt(model, row, n=0, **fields):
 def inbox_entry(account, n=0, **fields):
     names = {"kind": "status", "body": SAID, "headers": {"X-Twilio-Signature": "sealed", "User-Agent": "Twilio"}}
     return InboxEntry.objects.create(account=account, provider="twilio", dedupe_key=f"key{n}", **{**names, **fields})
+
+
+def shopify_discount(account):
+    campaign = coupons_made.CouponCampaignFactory(account=account)
+    return ShopifyDiscount.objects.create(account=account, campaign=campaign, shop="harbor")
+
+
+def shopify_batch(account):
+    return ShopifyBatch.objects.create(account=account, discount=shopify_discount(account), codes=["A1"])
 
 
 MAKE = {
@@ -83,6 +96,9 @@ MAKE = {
         account=account, channel="whatsapp", address_hash=f"{n:064d}", reason="opted_out"
     ),
     Segment: lambda account, n: made.SegmentFactory(account=account, type="dynamic"),
+    Product: lambda account, n: catalogue.ProductFactory(account=account),
+    Variant: lambda account, n: catalogue.VariantFactory(product=catalogue.ProductFactory(account=account)),
+    Order: lambda account, n: catalogue.OrderFactory(account=account),
     Promo: lambda account, n: made.PromoFactory(account=account),
     MarketingCampaign: lambda account, n: made.MarketingCampaignFactory(account=account, status="active"),
     Delivery: lambda account, n: made.DeliveryFactory(account=account, status="sending"),
@@ -98,6 +114,9 @@ MAKE = {
     ),
     CouponCampaign: lambda account, n: coupons_made.CouponCampaignFactory(account=account),
     CouponUse: lambda account, n: coupons_made.CouponUseFactory(coupon__campaign__account=account),
+    ShopifyDiscount: lambda account, n: shopify_discount(account),
+    ShopifyBatch: lambda account, n: shopify_batch(account),
+    ShopifyAttempt: lambda account, n: attempt(ShopifyAttempt, shopify_batch(account), n),
     Coupon: lambda account, n: coupons_made.CouponFactory(campaign__account=account),
     Event: lambda account, n: Event.objects.create(
         account=account, type="email.opened", event_id=f"e{n}", occurred_at="2026-11-01T10:00Z"

@@ -3,6 +3,7 @@
 from coupons.models.campaign import CouponCampaign, CouponCampaignStatus, CouponKind, DiscountType
 from coupons.models.coupon import Coupon, CouponShare, CouponStatus, CouponUse
 from coupons.models.finding import SearchChange
+from coupons.models.shopify import ShopifyAttempt, ShopifyBatch, ShopifyDiscount
 
 __all__ = [
     "Coupon",
@@ -14,4 +15,7 @@ __all__ = [
     "CouponUse",
     "DiscountType",
     "SearchChange",
+    "ShopifyAttempt",
+    "ShopifyBatch",
+    "ShopifyDiscount",
 ]

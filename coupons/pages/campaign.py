@@ -14,7 +14,7 @@ from campaigns_project.pages import flash
 from campaigns_project.refusals import Refusal
 from coupons import approving, campaigning, opening
 from coupons.models import CouponCampaignStatus
-from coupons.pages import codes, exports, redemptions
+from coupons.pages import codes, exports, redemptions, shopify
 from coupons.pages.door import CouponPage, address_of, described, said
 from coupons.pages.forms import ReasonForm
 from lifecycle.transition import TransitionNotAllowed
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 # In the order they are shown, in the wide column and in the narrow one.
 WIDE: tuple[Part, ...] = (codes.part, redemptions.part)
-NARROW: tuple[Part, ...] = (exports.part,)
+NARROW: tuple[Part, ...] = (exports.part, shopify.part)
 
 _TELLS = {
     "activate": ("Activated", "green"),

@@ -22,6 +22,8 @@ API = {
     **{f"POST {COUPONS}/<path:code>/{verb}": "money" for verb in ("validate", "redeem", "reserve")},
     **{f"POST {COUPONS}/reservations/<str:reservation_id>/{verb}": "money" for verb in ("commit", "release")},
     f"POST {COUPONS}/redemptions/<str:redemption_id>/rollback": "money",
+    f"GET {ONE}/shopify": "view",
+    f"POST {ONE}/shopify": "send",
     f"GET {ONE}/coupons": "view",
     f"POST {ONE}/coupons": "author",
     f"POST {ONE}/coupons/import": "author",
@@ -34,6 +36,7 @@ PAGE = "coupons/<uuid:campaign_id>"
 PAGES = {
     *("coupons", "coupons/new", PAGE, f"{PAGE}/confirm/<slug:action>", f"{PAGE}/decide"),
     *(f"{PAGE}/export", f"{PAGE}/exports", f"{PAGE}/exports/<slug:job_id>", "search"),
+    *(f"{PAGE}/shopify", f"{PAGE}/shopify/live"),
     *(f"{PAGE}/edit/review", f"{PAGE}/edit/<slug:step>"),
     *(f"{PAGE}/codes{rest}" for rest in ("", "/live", "/new", "/<uuid:coupon_id>")),
     *(f"{PAGE}/redemptions{rest}" for rest in ("", "/<uuid:use_id>/rollback")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from coupons.models import ShopifyAttempt, ShopifyBatch, ShopifyDiscount
 from tests.coupons import factories
 
 
@@ -22,4 +23,11 @@ def build_coupons(account: Any, mark: str) -> None:
         **owned, **used, name=mark, prefix=str(account.pk), extradata={"note": mark}
     )
     coupon = factories.CouponFactory(**owned, campaign=campaign, code=mark, notes=mark, used_count=1)
+    discount = ShopifyDiscount.objects.create(
+        pk=account.pk, account=account, campaign=campaign, shop=mark, shopify_id=mark
+    )
+    batch = ShopifyBatch.objects.create(pk=account.pk, account=account, discount=discount, codes=[mark], status="done")
+    ShopifyAttempt.objects.create(
+        pk=account.pk, account=account, row=batch, owner=1, uuid=coupon_uuid(account.pk), detail=mark, state="released"
+    )
     factories.CouponUseFactory(**owned, campaign=campaign, coupon=coupon, order_id=mark, person=mark)

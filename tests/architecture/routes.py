@@ -17,6 +17,8 @@ from tests.architecture.world import (
     endpoint_id,
     job_id,
     marketing_id,
+    order_id,
+    product_id,
     segment_id,
     subscription_id,
     use_id,
@@ -79,6 +81,12 @@ API = {
     "DELETE api/v1/customers/<str:customer_id>/push-subscriptions/<str:subscription_id>": "author",
     "GET api/v1/push/public-key": "view",
     "POST api/v1/events": "author",
+    "GET api/v1/products": "view",
+    "PUT api/v1/products": "author",
+    "POST api/v1/products/import": "author",
+    "GET api/v1/products/<str:product_id>": "view",
+    "GET api/v1/orders": "view",
+    "GET api/v1/orders/<str:order_id>": "view",
     "GET api/v1/webhook-endpoints": "settings",
     "POST api/v1/webhook-endpoints": "settings",
     **{f"{verb} api/v1/webhook-endpoints/<str:endpoint_id>": "settings" for verb in ("GET", "PATCH", "DELETE")},
@@ -167,7 +175,7 @@ MARKETING_CAMPAIGN = "campaigns/<camp:campaign_id>"
 BROADCAST, TEMPLATE = "campaigns/wa_<row:pk>", "templates/<row:pk>"
 PAGES = {
     *("", "live", "campaigns", "campaigns/new", "people", "people/<row:pk>", "settings/whatsapp", "switch-account"),
-    *("settings/email", "settings/push"),
+    *("settings/email", "settings/push", "settings/shopify"),
     *(BROADCAST, f"{BROADCAST}/live", f"{BROADCAST}/people", f"{BROADCAST}/people/<row:message>"),
     *(f"{BROADCAST}/export", f"{BROADCAST}/confirm/<slug:action>"),
     *(f"{BROADCAST}/edit/{step}" for step in ("audience", "template", "personalise", "review")),
@@ -178,6 +186,8 @@ PAGES = {
     *("people/import", "people/import/<slug:job_id>", "people/import/<slug:job_id>/live"),
     *("audiences", "audiences/new", "audiences/preview", "audiences/import", "audiences/limits"),
     *("audiences/<slug:segment_id>", "audiences/<slug:segment_id>/edit"),
+    *("products", "products/new", "products/orders", "products/<slug:product_id>"),
+    *("products/import", "products/import/<slug:job_id>", "products/import/<slug:job_id>/live"),
     *("funnels", "funnels/export", "promos", "promos/new", "promos/<slug:code>"),
     *("integrations", "integrations/<slug:provider>", "integrations/<slug:provider>/disconnect"),
     *("campaigns/new/marketing", MARKETING_CAMPAIGN, f"{MARKETING_CAMPAIGN}/live", f"{MARKETING_CAMPAIGN}/people"),
@@ -227,6 +237,7 @@ class Route:
             name = match[1].rpartition(":")[2]
             known = {"job_id": job_id(owner), "public_id": job_id(owner), "attempt": str(uuid.UUID(int=owner))}
             known |= {"customer_id": customer_id(owner)}
+            known |= {"product_id": product_id(owner), "order_id": order_id(owner)}
             known |= {"endpoint_id": endpoint_id(owner), "delivery_id": webhook_id(owner)}
             known |= {
                 "provider": "sendgrid",

@@ -10,6 +10,7 @@ from crm.audiences import segments
 from dispatch.models import InboxEntry
 from tests.architecture.routes import MARKETING, operations
 from tests.coupons.factories import CouponCampaignFactory, CouponFactory, CouponUseFactory
+from tests.crm.catalogue_world import OrderFactory, ProductFactory, VariantFactory
 from tests.factories import (
     BroadcastFactory,
     CampaignFactory,
@@ -46,6 +47,14 @@ def _messages(account):
 
 def _customers(account):
     return "api/v1/customers", lambda: CustomerFactory(account=account)
+
+
+def _products(account):
+    return "api/v1/products", lambda: VariantFactory(product=ProductFactory(account=account))
+
+
+def _orders(account):
+    return "api/v1/orders", lambda: OrderFactory(account=account, customer=CustomerFactory(account=account))
 
 
 def _endpoints(account):
@@ -137,6 +146,8 @@ LISTS = {
     f"{BASE}/<int:pk>/leads": _leads,
     f"{BASE}/broadcasts/<int:pk>/messages": _messages,
     "api/v1/customers": _customers,
+    "api/v1/products": _products,
+    "api/v1/orders": _orders,
     "api/v1/webhook-endpoints": _endpoints,
     "api/v1/webhook-endpoints/<str:endpoint_id>/deliveries": _webhooks,
     "api/v1/customers/<str:customer_id>/push-subscriptions": _browsers,

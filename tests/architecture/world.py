@@ -17,6 +17,7 @@ from crm.customers import consent
 from dispatch.models import InboxEntry, WebhookConnection, WebhookSecret
 from tests import factories
 from tests.architecture.coupon_world import build_coupons
+from tests.crm import catalogue_world
 from tests.providers.test_images import picture
 
 if TYPE_CHECKING:
@@ -54,6 +55,14 @@ def use_id(owner: int) -> str:
 
 def endpoint_id(owner: int) -> str:
     return f"whe_{owner:016}"
+
+
+def product_id(owner: int) -> str:
+    return f"prod_{owner:016}"
+
+
+def order_id(owner: int) -> str:
+    return f"ord_{owner:016}"
 
 
 def webhook_id(owner: int) -> str:
@@ -143,6 +152,11 @@ def build(owner: int = THEIRS) -> Membership:
     factories.WebhookDeliveryFactory(
         **owned, endpoint=endpoint, public_id=webhook_id(owner), response_body=mark(owner), next_try_at=None
     )
+    product = catalogue_world.ProductFactory(
+        **owned, public_id=product_id(owner), external_id=str(owner), name=mark(owner)
+    )
+    catalogue_world.VariantFactory(**owned, product=product, external_id=str(owner), name=mark(owner))
+    catalogue_world.OrderFactory(**owned, public_id=order_id(owner), external_id=mark(owner), customer=customer)
     build_coupons(account, mark(owner))
     events.record(account, type="order.completed", event_id=mark(owner), phone=phone(owner))
     return membership

@@ -13,6 +13,7 @@ from crm.offers import redeeming
 from tests.browser.checks import assert_well_made
 from tests.campaigns.pages_world import draft, running
 from tests.crm import marketing_world
+from tests.crm.catalogue_world import ProductFactory, VariantFactory
 from tests.factories import (
     BroadcastFactory,
     CampaignFactory,
@@ -61,11 +62,17 @@ PAGES = {
     "/audiences/limits": "How many at once",
     "/audiences/{segment}": "Gold",
     "/audiences/{segment}/edit": "Change Gold",
+    "/products": "Products",
+    "/products/new": "New product",
+    "/products/orders": "Orders",
+    "/products/import": "Import products",
+    "/products/{product}": "Yirgacheffe",
     "/promos": "Promos",
     "/promos/new": "New promo",
     "/promos/{promo}": "WELCOME20",
     "/settings/email": "E-mail",
     "/settings/push": "Push",
+    "/settings/shopify": "Shopify",
     "/integrations": "Integrations",
     "/integrations/sendgrid": "SendGrid",
     "/campaigns/new/marketing": "E-mail, SMS and push",
@@ -123,7 +130,7 @@ def world(api):
         "person": person.pk, "customer": known(api.account).public_id, "job": job.public_id,
         "segment": gold(api.account).public_id, "promo": used_promo(api.account).code,
         "endpoint": told(api.account).public_id,
-        **marketing(api.account),
+        **marketing(api.account), "product": sold(api.account).public_id,
     }  # fmt: skip
 
 
@@ -155,6 +162,13 @@ def gold(account):
     PromoFactory(account=account, code="GOLD", segment=segment)
     refreshing.refresh(segment)
     return segment
+
+
+def sold(account):
+    """A product with a variant."""
+    product = ProductFactory(account=account, external_id="coffee", name="Yirgacheffe")
+    VariantFactory(product=product)
+    return product
 
 
 def used_promo(account):

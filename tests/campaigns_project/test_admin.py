@@ -26,7 +26,8 @@ LATER = [
     for name, models in (
         ("0004_promos_are_given_back", 2), ("0006_webhooks_to_merchants", 2), ("0007_segments_are_refreshed", 1),
         ("0008_marketing_campaigns_are_seen", 4), ("0009_webhook_connections_are_seen", 1), ("0010_tests_are_seen", 1),
-        ("0011_coupon_campaigns_end", 3),
+        ("0011_coupon_campaigns_end", 3), ("0013_the_catalogue_is_seen", 6),
+        ("0014_calls_to_shopify_are_resolved", 1),
     )
 ]  # fmt: skip
 CLOCK = {
@@ -37,6 +38,9 @@ CLOCK = {
     "end coupon campaigns",
     "give back coupons",
     "hold coupons to their ledger",
+    "feed the search index",
+    "count the search index",
+    "forget old exports",
 }
 
 
