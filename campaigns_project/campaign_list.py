@@ -105,7 +105,7 @@ class Everything:
         return each[0].union(*each[1:], all=True).order_by("-begun", "-key")
 
 
-def _keys_of(rows: QuerySet[Any], kind: str) -> QuerySet[Any]:
+def _keys_of(rows: QuerySet[Any], kind: str) -> Any:
     began = F("created_at") if kind == "coupon" else Coalesce(F(_STARTED[kind]), F("created_at"))
     told = rows.order_by().annotate(sort=Value(kind), key=Cast("pk", CharField()), begun=began)
     return told.values_list("sort", "key", "begun")
