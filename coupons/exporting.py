@@ -77,9 +77,10 @@ class CouponFile:
         return self._pieces
 
     def close(self) -> None:
-        """Ends the statement, wherever it is."""
+        """Ends the statement, wherever it is; the place is free when this returns."""
         with suppress(psycopg.Error):
             self._pieces.close()
+            self._link.rollback()
         self._link.close()
 
     # An answer that nobody reads is not always closed.
