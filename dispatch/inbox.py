@@ -64,25 +64,18 @@ def store(
     return int(row[0]) if row else None
 
 
+class _Apart(Exception):  # noqa: N818 (no error: they are taken one by one)
+    """Entries that could not be applied together; `args` are their ids."""
+
+
 def apply(limit: int = 500, *, only: Sequence[int] | None = None) -> int:
-    """Apply waiting entries, oldest first, or `only` those with these ids. Returns how many were taken; 0 when there is
-    nothing to do.
+    """Apply waiting entries of one kind, the oldest first, or `only` among those with these ids. Returns how many were
+    taken; 0 when there is nothing to do.
     """
-    with transaction.atomic():
-        waiting = InboxEntry.objects.select_for_update(skip_locked=True).filter(
-            result=InboxEntry.Result.WAITING, next_try_at__lte=Now()
-        )
-        if only is not None:
-            waiting = waiting.filter(pk__in=only)
-        entries = list(waiting.order_by("next_try_at", "id")[:limit])
-        groups: dict[tuple[str, str], list[InboxEntry]] = {}
-        for entry in sorted(entries, key=lambda each: each.pk):
-            groups.setdefault((entry.provider, entry.kind), []).append(entry)
-        for key, group in groups.items():
-            _apply_group(_handlers.get(key), group)
-        if entries:
-            crashpoint("inbox.before_commit")
-    return len(entries)
+    try:
+        return _apply_waiting(limit, only)
+    except _Apart as apart:
+        return sum(_apply_waiting(1, [pk]) for pk in apart.args)
 
 
 def apply_all(rounds: int = 50) -> int:
@@ -127,7 +120,24 @@ def forget_old() -> int:
         return int(cursor.rowcount)
 
 
-def _apply_group(handler: Handler | None, entries: list[InboxEntry]) -> None:
+def _apply_waiting(limit: int, only: Sequence[int] | None) -> int:
+    # One kind a transaction: handlers lock people in one order, and two handlers' locks would be in none.
+    with transaction.atomic():
+        waiting = InboxEntry.objects.select_for_update(skip_locked=True).filter(
+            result=InboxEntry.Result.WAITING, next_try_at__lte=Now()
+        )
+        if only is not None:
+            waiting = waiting.filter(pk__in=only)
+        found = list(waiting.order_by("next_try_at", "id")[:limit])
+        alike = [each for each in found if (each.provider, each.kind) == (found[0].provider, found[0].kind)]
+        if alike:
+            _apply_group(sorted(alike, key=lambda each: each.pk))
+            crashpoint("inbox.before_commit")
+    return len(alike)
+
+
+def _apply_group(entries: list[InboxEntry]) -> None:
+    handler = _handlers.get((entries[0].provider, entries[0].kind))
     if handler is None:
         _settle(entries, [False] * len(entries))
         return
@@ -135,25 +145,14 @@ def _apply_group(handler: Handler | None, entries: list[InboxEntry]) -> None:
         with transaction.atomic():
             changed = handler(entries)
     except Exception as failure:  # one bad entry must not hold up the others
-        log.exception("webhooks not applied together", provider=entries[0].provider, count=len(entries))
-        if len(entries) == 1:
-            _try_later(entries[0], failure)
-        else:
-            _apply_alone(handler, entries)
+        if connection.connection is None or connection.connection.closed:
+            raise  # The database was away: they are as they were, and due.
+        log.exception("webhooks not applied", provider=entries[0].provider, count=len(entries))
+        if len(entries) > 1:
+            raise _Apart(*[each.pk for each in entries]) from failure
+        _try_later(entries[0], failure)
     else:
         _settle(entries, changed)
-
-
-def _apply_alone(handler: Handler, entries: list[InboxEntry]) -> None:
-    for entry in entries:
-        try:
-            with transaction.atomic():
-                changed = handler([entry])
-        except Exception as failure:  # kept with the entry
-            log.exception("webhook not applied", entry=entry.pk)
-            _try_later(entry, failure)
-        else:
-            _settle([entry], changed)
 
 
 def _settle(entries: Sequence[InboxEntry], changed: Sequence[bool]) -> None:

@@ -45,7 +45,7 @@ FROM {scope_from} WHERE scope.id = %(scope)s
 """
 
 # The number of a person's lock; triggers of other floors take the same one.
-PERSON_LOCK = 7310004
+PERSON_LOCK = 7310007
 # A statement of its own right before `open`, which so begins after others that held the locks have committed, and sees
 # what they did. It never waits: two senders hold people in different orders. `open` reads whose locks are ours.
 CLAIM = """

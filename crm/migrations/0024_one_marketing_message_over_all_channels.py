@@ -1,6 +1,6 @@
 """The cap of one marketing message in 24 hours holds over what floors above send, too.
 
-They replace `crm_reached_elsewhere`. Whoever sends to a phone number's owner holds the lock 7310004 on the number
+They replace `crm_reached_elsewhere`. Whoever sends to a phone number's owner holds the lock 7310007 on the number
 (`dispatch.statements.PERSON_LOCK`); a customer has the lock 7310003 besides, for channels that know them by something
 else.
 """
@@ -28,7 +28,7 @@ BEGIN
     IF NOT pg_try_advisory_xact_lock(7310003, hashint8(person)) THEN
         RETURN NULL;
     END IF;
-    IF number <> '' AND NOT pg_try_advisory_xact_lock(7310004, hashtext(NEW.account_id || number)) THEN
+    IF number <> '' AND NOT pg_try_advisory_xact_lock(7310007, hashtext(NEW.account_id || number)) THEN
         RETURN NULL;
     END IF;
     -- A statement of its own, so that it sees what was committed before we got the locks.

@@ -150,7 +150,7 @@ def test_only_marketing_takes_the_locks(anna, kind, test, alone):
 def test_who_is_being_written_to_by_another_sender_is_asked_again_soon(anna):
     messages = broadcast_to(anna)
     with transaction.atomic(), connection.cursor() as cursor, ThreadPoolExecutor(1) as pool:
-        cursor.execute("SELECT pg_advisory_xact_lock(7310004, hashtext(%s))", [f"{anna.account_id}{anna.phone}"])
+        cursor.execute("SELECT pg_advisory_xact_lock(7310007, hashtext(%s))", [f"{anna.account_id}{anna.phone}"])
 
         assert pool.submit(elsewhere, messages).result() == ["later"]
 

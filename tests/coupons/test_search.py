@@ -265,9 +265,7 @@ def test_an_index_that_lost_everything_or_something_is_filled_again(api, opensea
     assert api.post(ADDRESS, json={"query": "kept"}).json()["pagination"]["total"] == 3
 
 
-@pytest.mark.parametrize(
-    ("minutes", "note"), [(0, "searches are by OpenSearch"), (20, "s old: PostgreSQL answers")]
-)
+@pytest.mark.parametrize(("minutes", "note"), [(0, "searches are by OpenSearch"), (20, "s old: PostgreSQL answers")])
 def test_operators_see_how_far_the_index_is_behind(client, settings, minutes, note):
     operator(client)
     CouponCampaignFactory()

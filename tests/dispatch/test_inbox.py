@@ -73,6 +73,14 @@ def test_an_entry_nobody_handles_has_no_effect(account):
     assert results() == ["no_effect"]
 
 
+def test_each_kind_is_applied_in_a_transaction_of_its_own(account, applied):
+    arrives(account, "x", kind="nobody")
+    arrives(account, "1")
+
+    assert [inbox.apply(), inbox.apply(), inbox.apply()] == [1, 1, 0]
+    assert (applied, results()) == (["1"], ["no_effect", "applied"])
+
+
 def test_one_bad_entry_does_not_hold_up_the_others(account, applied):
     for body in ("1", "bad", "2"):
         arrives(account, body)
