@@ -68,6 +68,6 @@ def walks_of(model):
 @pytest.mark.django_db
 @pytest.mark.parametrize("model", DRAWN)
 def test_random_walks_agree(model):
-    bounded = settings(max_examples=12, stateful_step_count=15, derandomize=True, deadline=None, database=None)
+    bounded = settings(max_examples=8, stateful_step_count=15, derandomize=True, deadline=None, database=None)
 
     run_state_machine_as_test(walks_of(model), settings=bounded)
